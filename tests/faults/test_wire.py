@@ -14,11 +14,10 @@ from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from shutil import copy
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
-import pluggy
 import pytest
 import structlog
 
@@ -269,17 +268,17 @@ def _shown(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str])
 def disturb(harness: Harness, wire: TcpProxy, cell: Cell) -> None:
     """Let the network fail when the engine calls the hook, the first time."""
     gateway: Gateway = {**harness.plugins.targets, **harness.plugins.channels}[cell.point.place]
-    caller = gateway.callers[cell.point.hook]
+    usual = gateway.calls[cell.point.hook]
 
-    def call(**arguments: object) -> object:
-        gateway.callers = {**gateway.callers, cell.point.hook: caller}
+    def call(request: object) -> object:
+        gateway.calls = {**gateway.calls, cell.point.hook: usual}
         wire.delay = cell.delay
         wire.fail(cell.fault, requests=float("inf") if cell.lasts else 1, after=cell.point.request)
         if cell.fault is WireFault.REFUSE and not cell.lasts:
             wire.heal()
-        return caller(**arguments)
+        return usual(request)
 
-    gateway.callers = {**gateway.callers, cell.point.hook: cast("pluggy.HookCaller", call)}
+    gateway.calls = {**gateway.calls, cell.point.hook: call}
 
 
 def carry_out(harness: Harness, kind: OperationKind, number: int) -> Operation:

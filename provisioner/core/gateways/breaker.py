@@ -194,6 +194,8 @@ class Breaker:
     def _admit(self) -> None:
         if maintenance := self.maintenance(self.name):
             raise maintenance.error()
+        if self._all_is_well and not self._is_outdated:
+            return
         self.expect_no_quarantine()
         with self._lock:
             if self.state is BreakerState.OPEN and self._opened_at and self.now() >= self._opened_at + self.pause:
@@ -208,6 +210,11 @@ class Breaker:
                     ),
                     cure="find the cause, then run 'provisioner resume'",
                 )
+
+    @property
+    def _all_is_well(self) -> bool:
+        """Whether there is nothing to decide, without the lock: no failure is known, in this process or another."""
+        return self.state is BreakerState.CLOSED and not self._failing and self._known is None
 
     def _is_suspicious(self, error: Exception, item: str | None) -> bool:
         """Whether the target may be the cause of a failure, so that its check has to decide."""
@@ -251,6 +258,8 @@ class Breaker:
         self, error: BaseException | None, *, item: str | None = None, probing: bool = False, confirmed: bool = False
     ) -> None:
         """Update the state after a call, and notify if necessary."""
+        if error is None and self._all_is_well:
+            return
         notice = None
         with self._lock:
             if error is None or isinstance(error, (RefusedError, ThrottledError)):
@@ -321,8 +330,12 @@ class Breaker:
 
     def _look(self) -> None:
         """Read the results of other processes, if this was not done recently."""
-        if self._known_at is None or self.now() >= self._known_at + self.pause:
+        if self._is_outdated:
             self._know(lambda: self.health.get(self.name))
+
+    @property
+    def _is_outdated(self) -> bool:
+        return self._known_at is None or self.now() >= self._known_at + self.pause
 
     def _remember(self, change: Change) -> TargetHealth | None:
         self._know(lambda: self.health.change(self.name, change))

@@ -142,6 +142,8 @@ class Gateway:
     dry_run: bool = False
     #: The callers of this object, by hook; the plug-in manager updates them.
     callers: Mapping[str, pluggy.HookCaller] = attrs.field(factory=dict, init=False, repr=False)
+    #: What calls them with a request; the plug-in manager chooses the shortest way.
+    calls: Mapping[str, Callable[[object], object]] = attrs.field(factory=dict, init=False, repr=False)
     _free: threading.BoundedSemaphore = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -171,7 +173,7 @@ class Gateway:
             raise lacking
         if self.dry_run and hook in MUTATING:
             raise DryRunError("{hook} on {target} was not called: this is a dry run", hook=hook, target=self.name)
-        call = partial(self.callers[hook], request=request)
+        call = partial(self.calls[hook], request)
         result = self._guarded(partial(_fenced, call) if hook in MUTATING else call, hook, request)
         return self._expected(result, hook, answer)
 
@@ -183,7 +185,7 @@ class Gateway:
             TargetError: It can't answer; see :meth:`call`.
         """
         hook = "person_find"
-        result = self._guarded(lambda: self.callers[hook](request=request), hook, request)
+        result = self._guarded(partial(self.calls[hook], request), hook, request)
         return None if result is None else self._expected(result, hook, Person)
 
     def _expected(self, result: object, hook: str, answer: type[AnswerT]) -> AnswerT:
@@ -253,7 +255,7 @@ class Gateway:
     def _confirm(self) -> None:
         """Check the target as a part of the call that failed, which already counts as one of the simultaneous calls."""
         hook, request = self._check
-        self._translated(lambda: self.callers[hook](request=request), hook, request)
+        self._translated(partial(self.calls[hook], request), hook, request)
 
     def _translated(self, function: Callable[[], object], hook: str, request: object) -> object:
         """Call *function*, and convert every exception to an error of the product without secrets: the breaker stores
@@ -371,7 +373,7 @@ class Target(Gateway):
         hook, request = LIST, ListAccounts()
         if lacking := self.lacks(hook):
             raise lacking
-        pages = self._guarded(lambda: iter(self.callers[hook](request=request)), hook, request)
+        pages = self._guarded(lambda: iter(cast("Iterator[object]", self.calls[hook](request))), hook, request)
         page = self._next_page(pages, hook, request)
         while True:
             yield page.accounts
@@ -436,7 +438,13 @@ class Channel(Gateway):
     def addressed(self, person: Person) -> Person:
         """Return a person as the plug-in sees one: the mobile number is the number to which the channel sends."""
         number = person.confirmed_mobile if self.number is mobile.NumberKind.OTHER else person.mobile
-        return attrs.evolve(person, mobile=number, other_mobile=None).confirmed_as(None)
+        return attrs.evolve(
+            person,
+            mobile=number,
+            other_mobile=None,
+            other_mobile_confirmed_by=None,
+            other_mobile_confirmed_at=None,
+        )
 
     def _addressed(self, request: MessageT) -> MessageT:
         """Return a request with the recipient as the plug-in sees one.

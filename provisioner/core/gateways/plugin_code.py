@@ -68,14 +68,15 @@ def contained(function: Callable[[], ResultT]) -> ResultT:
 
         KeyboardInterrupt: The user interrupted the code.
     """
-    failure: BaseException
-    with entered():
-        try:
-            return function()
-        except ProvisionerError:
-            raise
-        except BaseException as error:
-            failure = _failure(error)
+    _depth.value += 1
+    try:
+        return function()
+    except ProvisionerError:
+        raise
+    except BaseException as error:
+        failure = _failure(error)
+    finally:
+        _depth.value -= 1
     raise failure
 
 

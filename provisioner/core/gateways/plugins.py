@@ -136,13 +136,14 @@ class Plugins:
     rule_sets: dict[str, Sequence[Rule | Monitor]] = attrs.field(factory=dict, init=False)
     _gateways: dict[str, Gateway] = attrs.field(factory=dict, init=False, repr=False)
     _manager: pluggy.PluginManager = attrs.field(init=False, repr=False)
+    _traces_calls: bool = attrs.field(init=False, repr=False)
     _exit: ExitStack = attrs.field(factory=ExitStack, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         self._manager = HookManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
         guard_logs()
-        tracing.trace(self._manager)
+        self._traces_calls = tracing.trace(self._manager)
 
     def load(self, settings: Sequence[PluginSettings]) -> None:
         """Load the configured plug-ins and let each create its targets and channels. Called once.
@@ -339,6 +340,16 @@ class Plugins:
         for full_name, gateway in self._gateways.items():
             others = self._all_but(full_name)
             gateway.callers = {hook: self._manager.subset_hook_caller(hook, others) for hook in gateway.hooks}
+            gateway.calls = {hook: self._call_of(caller) for hook, caller in gateway.callers.items()}
+
+    def _call_of(self, caller: pluggy.HookCaller) -> Callable[[object], object]:
+        """Return what calls a hook of one object: its method, unless pluggy has more to do than to call it."""
+        implementations = caller.get_hookimpls()
+        is_first_result = caller.spec is not None and caller.spec.opts.get("firstresult", False)
+        if self._traces_calls or not is_first_result or len(implementations) != 1 or _wraps(implementations[0]):
+            return lambda request: caller(request=request)
+        function = implementations[0].function
+        return function if implementations[0].argnames else lambda _: function()
 
     def _register(self, name: str, plugin: object) -> None:
         if inspect.isclass(plugin):
@@ -415,6 +426,10 @@ class Plugins:
             log.error("plugin_defect", hook=hook, error=error.name, at=error.place)
             failure = PluginDefectError("a plug-in raised {error} in {hook}", error=error.name, hook=hook)
         raise failure
+
+
+def _wraps(implementation: pluggy.HookImpl) -> bool:
+    return implementation.wrapper or implementation.hookwrapper
 
 
 def find_entry_point(plugin: str) -> tuple[EntryPoint, PluginOrigin]:

@@ -6,6 +6,7 @@ Only calls that may succeed within seconds are retried here. Otherwise, the jour
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
@@ -88,9 +89,25 @@ class Retry:
             TargetError: The last error, if there is no further attempt. If a target requests a longer pause than the
                 policy allows, there is no further attempt now.
         """
+        began = time.monotonic()
+        try:
+            return function(1)
+        except TargetError as error:
+            if not error.retryable:
+                raise
+            first = error
+        return self._call_again(function, first, began)
+
+    def _call_again(self, function: Callable[[int], ResultT], first: TargetError, began: float) -> ResultT:
+        """Go on after a first attempt that failed. Most succeed, and need none of this."""
         for attempt in self._retrying:
+            number = attempt.retry_state.attempt_number
+            if number == 1:
+                attempt.retry_state.start_time = began
             with attempt:
-                return function(attempt.retry_state.attempt_number)
+                if number == 1:
+                    raise first
+                return function(number)
         raise AssertionError("tenacity ends with a result or an error")  # pragma: no cover
 
     def _wait(self, state: tenacity.RetryCallState) -> float:

@@ -33,11 +33,13 @@ LONGEST = 200
 log = Logger(LOGGER)
 
 
-def trace(manager: pluggy.PluginManager) -> None:
-    """Log all calls of this manager from now on, if the logger is enabled."""
-    if logging.getLogger(LOGGER).isEnabledFor(logging.DEBUG):
+def trace(manager: pluggy.PluginManager) -> bool:
+    """Log all calls of this manager from now on, if the logger is enabled, and return whether it is."""
+    is_enabled = logging.getLogger(LOGGER).isEnabledFor(logging.DEBUG)
+    if is_enabled:
         monitor = _Monitor()
         manager.add_hookcall_monitoring(monitor.before, monitor.after)
+    return is_enabled
 
 
 class _Monitor(threading.local):

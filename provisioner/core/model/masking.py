@@ -8,10 +8,11 @@ from __future__ import annotations
 import itertools
 import logging
 import weakref
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from enum import Enum
 from functools import cache, partial
+from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -102,32 +103,47 @@ def _without(secrets: Iterable[Secret], text: str) -> str:
 def _texts(value: object) -> list[str]:
     """Return all texts in a value."""
     texts: list[str] = []
-    waiting = [value]
+    waiting: list[Any] = [value]
     while waiting:
         one = waiting.pop()
         if one.__class__ is str:
             texts.append(one)
-        elif one is not None and not isinstance(one, _PLAIN):
-            waiting += _parts(one)
+        elif parts := _parts(one.__class__):
+            waiting += parts(one)
     return [text for text in texts if text]
 
 
-def _parts(value: Any) -> Collection[object]:
-    """Return the content of a value, one level down."""
-    if isinstance(value, str):
-        parts: Collection[object] = (str(value),)
-    elif isinstance(value, Text):
-        parts = (*value.templates, *map(str, value.values.values()))
-    elif isinstance(value, Mapping):
-        parts = (*value.keys(), *value.values())
-    elif isinstance(value, _COLLECTIONS):
-        parts = value
-    else:
-        parts = [getattr(value, name) for name in _names(value.__class__)]
+@cache
+def _parts(cls: type) -> Callable[[Any], Iterable[object]] | None:
+    """Return what reads the content of values of a class, one level down; ``None`` if there is none."""
+    parts: Callable[[Any], Iterable[object]] | None = None
+    if issubclass(cls, _PLAIN):
+        parts = None
+    elif issubclass(cls, str):
+        parts = _as_text
+    elif issubclass(cls, Text):
+        parts = _parts_of_text
+    elif issubclass(cls, Mapping):
+        parts = _parts_of_mapping
+    elif issubclass(cls, _COLLECTIONS):
+        parts = iter
+    elif names := _names(cls):
+        parts = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
     return parts
 
 
-@cache
+def _as_text(value: str) -> Iterable[object]:
+    return (str(value),)
+
+
+def _parts_of_text(value: Text) -> Iterable[object]:
+    return (*value.templates, *map(str, value.values.values()))
+
+
+def _parts_of_mapping(value: Mapping[object, object]) -> Iterable[object]:
+    return (*value.keys(), *value.values())
+
+
 def _names(cls: type) -> tuple[str, ...]:
     """Return the names of the fields of a class of attrs, without opaque ones; other classes have none."""
     return tuple(field.name for field in attrs.fields(cls) if not _is_opaque(field)) if attrs.has(cls) else ()

@@ -589,3 +589,20 @@ class TestMemory:
         fail(breaker, DOWN, times=3)
 
         assert breaker.state is BreakerState.OPEN
+
+
+def test_calls_need_no_lock_while_nothing_fails(breaker: Breaker) -> None:
+    """Dozens of threads call one target."""
+    succeed(breaker)
+    with breaker._lock:
+        succeed(breaker)
+
+
+def test_a_success_after_a_failure_counts(breaker: Breaker) -> None:
+    """The way without the lock must not skip it."""
+    fail(breaker, DOWN, times=2)
+    succeed(breaker)
+    assert not breaker.failing
+
+    fail(breaker, DOWN, times=2)
+    assert breaker.state is BreakerState.CLOSED

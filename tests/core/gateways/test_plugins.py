@@ -3,7 +3,7 @@ from __future__ import annotations
 import logging
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -25,6 +25,7 @@ from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import (
     AskClearance,
     AuthorizeOperation,
+    CheckTarget,
     ClearanceBlock,
     FindPerson,
     Passage,
@@ -33,6 +34,8 @@ from provisioner.core.api.messages import (
 from provisioner.core.api.registration import PluginSettings, Registrar, Section
 from provisioner.core.api.rules import Monitor, Observation, Reports, Rule
 from provisioner.core.gateways import plugins as plugins_module
+from provisioner.core.gateways import tracing
+from provisioner.core.gateways.breaker import Breaker
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.model import OperationKind, Person
 from provisioner.core.model.secret import Secret
@@ -435,3 +438,40 @@ def test_what_a_plug_in_prints_before_its_first_call_stays_off_stdout(
 
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", "import\nregister\n")
+
+
+class Incurious:
+    """A target that needs no request to answer."""
+
+    @hookimpl
+    def target_check(self) -> TargetReport:
+        return TargetReport()
+
+
+@pytest.mark.parametrize("level", [logging.INFO, logging.DEBUG])
+@pytest.mark.parametrize("target", [MemoryTarget(), Incurious()])
+def test_a_hook_is_called_alike_whether_calls_are_logged_or_not(
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    clock: FakeClock,
+    level: int,
+    target: object,
+) -> None:
+    """A call that is not logged goes past pluggy to the method."""
+    caplog.set_level(level, tracing.LOGGER)
+    plugins = Plugins(make_breaker=lambda name: Breaker(name=name, now=clock))
+    gateway = plugins.add_target("posta", target, ORIGIN)
+
+    assert gateway.check() == gateway.callers["target_check"](request=CheckTarget())
+    assert ("hook_called" in f"{caplog.text} {capsys.readouterr()}") is (level == logging.DEBUG)
+
+
+def test_a_hook_with_a_wrapper_of_its_own_is_left_to_pluggy(plugins: Plugins) -> None:
+    @attrs.define(eq=False)
+    class Wrapping:
+        @hookimpl(wrapper=True)
+        def target_check(self) -> Generator[None, TargetReport, TargetReport]:
+            yield
+            return TargetReport()
+
+    assert plugins.add_target("posta", Wrapping(), ORIGIN).check() == TargetReport()

@@ -105,3 +105,29 @@ def test_later_tries_of_an_operation_rest_longer_and_the_longest_rest_repeats() 
 
     assert rests == sorted(rests)
     assert rests == [*policy.next_tries, *[policy.next_tries[-1]] * 3]
+
+
+def test_the_time_of_the_first_attempt_counts() -> None:
+    """Tenacity comes only after it."""
+    retry = Retry(RetryPolicy(total=timedelta(seconds=0.1), first_wait=timedelta(milliseconds=1)), threading.Event())
+    script = Script(TransientError("slow"))
+
+    def slow(attempt: int) -> str:
+        time.sleep(0.11)
+        return script(attempt)
+
+    with pytest.raises(TransientError):
+        retry.call(slow)
+    assert script.attempts == [1]
+
+
+def test_an_error_of_no_target_is_not_tried_again(retry: Retry) -> None:
+    attempts: list[int] = []
+
+    def broken(attempt: int) -> None:
+        attempts.append(attempt)
+        raise KeyError(attempt)
+
+    with pytest.raises(KeyError):
+        retry.call(broken)
+    assert attempts == [1]
