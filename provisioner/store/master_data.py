@@ -13,7 +13,8 @@ from provisioner.core.api.events import Event
 from provisioner.core.engine.master_data import MobileMark, number_confirmed, person_event, unit_event, unit_removed
 from provisioner.core.model import AccountKind, AccountState, Person, Unit
 from provisioner.store import schedule
-from provisioner.store.audit.chain import AuditLogWriter, canonical
+from provisioner.store.audit.canonical import canonical
+from provisioner.store.audit.chain import AuditLogWriter
 from provisioner.store.db.chunks import chunks
 from provisioner.store.db.prepared import run
 from provisioner.store.db.rows import as_row, put
@@ -176,7 +177,7 @@ def confirm_number(
 
 
 def _situation(unit: Unit) -> tuple[str, str | None, str | None]:
-    """Return what rules depend on: the kind and place select the rules, and some rules concern the custodian."""
+    """Return what rules go by: the kind and the place decide which ones hold, and the custodian what they want."""
     return unit.kind, unit.parent, unit.custodian
 
 

@@ -1,9 +1,9 @@
 """The audit log, as a chain of hashes.
 
-Each event is kept as canonical JSON: keys sorted, no spaces, UTF-8, times in ISO 8601 and UTC, and invisible
-characters, such as U+202E, as escapes. Its hash is the SHA-256 of the hash before it followed by that text. So nothing
-can be changed, removed or inserted without changing every hash after it. The chain head is stored separately so that
-truncation is detected.
+Each event is kept as canonical JSON: keys sorted, no spaces, UTF-8, times in ISO 8601 and UTC, and characters that have
+no shape of their own, such as U+202E, as escapes. Its hash is the SHA-256 of the hash before it followed by that text.
+So nothing can be changed, removed or inserted without changing every hash after it. The chain head is stored separately
+so that truncation is detected.
 
 This module appends to the chain; :mod:`provisioner.store.audit.verification` verifies it.
 """
@@ -11,17 +11,13 @@ This module appends to the chain; :mod:`provisioner.store.audit.verification` ve
 from __future__ import annotations
 
 import hashlib
-import json
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 import attrs
 from sqlalchemy import bindparam, insert, select, update
 
 from provisioner.core.api.events import Event
-from provisioner.core.model.text import printable_json
 from provisioner.store.db.ports import Transaction
-from provisioner.store.db.rows import as_row
 from provisioner.store.db.tables import chain_head, events
 
 #: What stands for the hash before the first event.
@@ -98,34 +94,6 @@ def entry_hash(previous: str, body: bytes) -> str:
     return hashlib.sha256(previous.encode() + body).hexdigest()
 
 
-def canonical(event: Event) -> str:
-    """Return *event* as canonical JSON.
-
-    Raises:
-
-        TypeError: It contains something that is not for the audit log; above all a secret.
-    """
-    text = _encode(_fields(event) | {"kind": event.kind})
-    return printable_json(text.encode(errors="replace").decode())
-
-
-def iso(time: datetime) -> str:
-    """Return an aware time as the audit log writes it."""
-    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _fields(value: Any) -> dict[str, object]:
-    if not attrs.has(type(value)):
-        msg = f"{type(value).__name__} is not for the audit log"
-        raise TypeError(msg)
-    return as_row(value)
-
-
-def _default(value: object) -> object:
-    return iso(value) if isinstance(value, datetime) else _fields(value)
-
-
 _LOCK_HEAD = select(chain_head.c.seq, chain_head.c.hash).with_for_update()
 _APPEND = insert(events)
 _MOVE_HEAD = update(chain_head).values(seq=bindparam("seq"), hash=bindparam("hash"))
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_default).encode

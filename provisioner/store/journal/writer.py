@@ -19,7 +19,8 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from provisioner.core.api.errors import BusyError, LeaseLostError, StoreError
 from provisioner.core.api.events import Event, OperationEvent
 from provisioner.core.api.logs import Logger
-from provisioner.store.audit.chain import AuditLogWriter, canonical
+from provisioner.store.audit.canonical import canonical
+from provisioner.store.audit.chain import AuditLogWriter
 from provisioner.store.audit.continuity import Continuity
 from provisioner.store.db.ports import JournalDatabase, Transaction
 from provisioner.store.journal.apply import Batch
