@@ -1,1 +1,1 @@
-"""What leaves the audit log: anchors on paper, JSON Lines and syslog for incident teams (003 m.9)."""
+"""Exports of the audit log: anchors, JSON Lines and syslog (003 m.9)."""

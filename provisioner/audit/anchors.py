@@ -12,7 +12,7 @@ from provisioner.core.model.text import Text
 from provisioner.store.audit.canonical import iso
 from provisioner.store.audit.chain import Head
 
-#: A place and a hash; what stands behind them is for people.
+#: A place and a hash; the text after them is for people.
 _ANCHOR = re.compile(r"(0|[1-9][0-9]{0,18}):([0-9a-f]{64})(?:\s.*)?", re.IGNORECASE)
 
 

@@ -1,7 +1,7 @@
 """A connection to a log collector, and what it can know about the bytes that were sent.
 
-Syslog has no acknowledgements. What TCP acknowledges lies in the memory of the other machine and may never be read. But
-a program that closes a connection without having read everything resets it. So everything was read if these happen in
+Syslog has no acknowledgements. What TCP acknowledges is in the memory of the other machine and may never be read. But a
+program that closes a connection without having read everything resets it. So everything was read if these happen in
 this order: TCP has acknowledged all bytes, this side says that it sends no more, and the other side closes the
 connection without a reset. With TLS, the other side must also say so under its certificate (``close_notify``).
 """

@@ -22,7 +22,7 @@ _LINE = re.compile(
     rb'\{"seq":([1-9][0-9]{0,18}),"previous":"([0-9a-f]{64})","hash":"([0-9a-f]{64})","event":(\{.*\})\}\n?'
 )
 
-#: No entry is as long; what is longer is no export, and need not be in memory at once.
+#: Every entry is shorter. A longer line is not from an export, and is not read into memory.
 _LONGEST = 1 << 24
 
 
@@ -63,7 +63,7 @@ class Exported:
     _files: Sequence[Path]
 
     def verify(self, anchors: Anchors, watch: ProgressWatch = iter) -> tuple[Head, ChainVerifier]:
-        """Go along the chain; return what it begins behind, and how far it was whole.
+        """Verify the chain; return the entry before its beginning, and the last valid entry.
 
         Args:
 

@@ -26,7 +26,7 @@ _SEQ = re.compile(rb"[1-9][0-9]{0,18}")
 _HASH = re.compile(rb"[0-9a-f]{64}")
 _BOM = b"\xef\xbb\xbf"
 
-#: No line with a message is as long; what is longer need not be in memory at once.
+#: Every line with a message is shorter; a longer one is not read into memory.
 _LONGEST = 1 << 24
 
 _DIGEST = 32

@@ -23,7 +23,8 @@ from provisioner.store.audit.verification import ChainEntry
 #: The facility "log audit" of RFC 5424, table 1.
 LOG_AUDIT = 13
 
-#: The private enterprise number that RFC 5612 sets aside for documentation. Who has one of their own uses it.
+#: The private enterprise number that RFC 5612 reserves for documentation. An organisation with its own number uses
+#: that.
 DOCUMENTATION_NUMBER = 32473
 
 #: What stands for a field that has no value.
@@ -38,7 +39,7 @@ _CONTROLS = {code: f"#{code:03o}" for code in (*range(0x20), 0x7F)}
 
 
 class Severity(IntEnum):
-    """How much attention a message asks for, RFC 5424, table 2."""
+    """The severity of a message, RFC 5424, table 2."""
 
     ERROR = 3
     WARNING = 4
@@ -54,7 +55,7 @@ class Syslog:
     """Makes syslog messages of entries."""
 
     hostname: str = attrs.field(factory=_this_host)
-    #: Whose names the structured data are.
+    #: The private enterprise number in the names of the structured data.
     enterprise_number: int = DOCUMENTATION_NUMBER
     framing: Framing = Framing.LINES
     #: The bytes of the longest message that the collector takes; ``None`` if it takes every message.
@@ -106,7 +107,7 @@ class Syslog:
 
 
 def severity(event: Mapping[str, Any]) -> Severity:
-    """Return how much attention an event asks for: something failed permanently, did not work now, or all is well."""
+    """Return the severity of an event: a permanent failure, a temporary one, or none."""
     if event.get("state") == OperationState.FAILED:
         return Severity.ERROR
     return Severity.WARNING if event.get("error") or _step_error(event) else Severity.INFORMATIONAL

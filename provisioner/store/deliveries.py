@@ -25,6 +25,7 @@ from provisioner.store.db.prepared import run
 from provisioner.store.db.reader import Reader
 from provisioner.store.db.rows import MUST_FIND, Change, Row, add, as_row, put
 from provisioner.store.db.tables import OPEN_MESSAGES, UNDELIVERED_MESSAGES, accounts, deliveries, message_parts
+from provisioner.store.db.transaction import DriverTransaction
 from provisioner.store.db.types import UtcDateTime
 
 #: How many messages of an account are read to decide on the next one.
@@ -189,6 +190,15 @@ CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
     DeliverySettled: _settled,
 }
 
+#: Read for each message that is sent, so it is compiled once.
+_RECENT = (
+    select(deliveries)
+    .where(deliveries.c.login == bindparam("login"))
+    .order_by(deliveries.c.number.desc(), deliveries.c.id)
+    .limit(RECENT)
+)
+_NAMES = deliveries.columns.keys()
+
 
 class StoredDeliveries:
     """The messages with passwords of one store.
@@ -208,8 +218,9 @@ class StoredDeliveries:
 
     def recent(self, login: str, /) -> Sequence[PasswordDelivery]:
         """Return the last messages of an account, the latest first."""
-        query = select(deliveries).where(deliveries.c.login == login)
-        return self._found(query.order_by(deliveries.c.number.desc(), deliveries.c.id).limit(RECENT))
+        with self._database.read() as connection:
+            rows = DriverTransaction(connection).find(_RECENT, login=login)
+        return [PasswordDelivery(**dict(zip(_NAMES, row, strict=True))) for row in rows]
 
     def of_operation(self, operation_id: str, /) -> Sequence[PasswordDelivery]:
         """Return the messages of an operation, the earliest first."""

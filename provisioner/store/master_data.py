@@ -177,7 +177,7 @@ def confirm_number(
 
 
 def _situation(unit: Unit) -> tuple[str, str | None, str | None]:
-    """Return what rules go by: the kind and the place decide which ones hold, and the custodian what they want."""
+    """Return what rules depend on: the kind and place select the rules, and some rules concern the custodian."""
     return unit.kind, unit.parent, unit.custodian
 
 

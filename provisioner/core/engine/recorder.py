@@ -128,7 +128,14 @@ class OperationRecorder:
         """Collect the end of the step; it is written with the next event."""
         what = step_error(error) if isinstance(error, ProvisionerError) else error
         former = self._steps[position]
-        step = attrs.evolve(former, outcome=outcome, error=what, reference=reference or former.reference)
+        step = Step(
+            name=former.name,
+            hook=former.hook,
+            outcome=outcome,
+            attempts=former.attempts,
+            error=what,
+            reference=reference or former.reference,
+        )
         self._steps[position] = step
         self._pending.append(self._event(StepEnded, position=position, step=step, target_state=target_state))
 

@@ -28,6 +28,7 @@ from provisioner.core.engine.plan import PlannedOperation, is_delivered
 from provisioner.core.engine.recorder import OperationRecorder
 from provisioner.core.gateways.gateway import DELIVER, Channel
 from provisioner.core.model import MessageState, Outcome, PasswordDelivery, Step
+from provisioner.core.model.mobile import NumberKind
 from provisioner.core.model.secret import Secret
 
 
@@ -58,6 +59,8 @@ class SecretDelivery:
     is_done: bool = attrs.field(init=False)
     #: When the delivered message was sent, if this attempt knows it only from a report.
     sent_at: datetime | None = attrs.field(default=None, init=False)
+    #: The marks of the numbers of the recipient, by kind.
+    _marks: dict[NumberKind, str | None] = attrs.field(factory=dict, init=False)
 
     @_reservation.default
     def _new_reservation(self) -> Reservation:
@@ -128,7 +131,10 @@ class SecretDelivery:
 
     def _mark(self, channel: Channel) -> str | None:
         """Return the mark of the number to which a channel sends."""
-        return self.context.mobile_mark(channel.addressed(self.work.recipient).mobile)
+        kind = channel.number
+        if kind not in self._marks:
+            self._marks[kind] = self.context.mobile_mark(channel.addressed(self.work.recipient).mobile)
+        return self._marks[kind]
 
     def _deliver_over(self, channel: Channel, secret: Secret) -> None:
         self._reservation.hold(channel.name)

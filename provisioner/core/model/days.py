@@ -43,6 +43,22 @@ def at_time(day: date, time_of_day: time, zone: ZoneInfo) -> datetime:
     return _in_utc(datetime.combine(day, time_of_day), zone)
 
 
+def last_at_time(day: date, time_of_day: time, zone: ZoneInfo) -> datetime:
+    """Return the last time in UTC at which a local clock shows a time of day, or goes forward past it."""
+    first, second = (
+        datetime.combine(day, time_of_day).replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)
+    )
+    return second if first <= second else _change_between(second, first, zone)
+
+
+def _change_between(earliest: datetime, latest: datetime, zone: ZoneInfo) -> datetime:
+    """Return when the clocks change. They change at whole minutes."""
+    before, moment = earliest.astimezone(zone).utcoffset(), earliest.replace(second=0, microsecond=0)
+    while moment < latest and moment.astimezone(zone).utcoffset() == before:
+        moment += timedelta(minutes=1)
+    return moment
+
+
 def written_day(moment: datetime, zone: ZoneInfo) -> str:
     """Return the day of a moment, in Turkish notation."""
     day = moment.astimezone(zone)

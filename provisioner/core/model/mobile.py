@@ -61,6 +61,15 @@ def objection(number: str) -> Text | None:
     return Text("it is not a single phone number; use 0532 123 45 67 or +90 532 123 45 67")
 
 
+def masked(number: str) -> str:
+    """Return a number of which only the last two digits can be read. A value that is no number isn't shown at all."""
+    digits = [place for place, sign in enumerate(number) if sign.isdecimal()]
+    if objection(number) is not None:
+        return "•" * 4
+    hidden = set(digits[:-2])
+    return "".join("•" if place in hidden else sign for place, sign in enumerate(number))
+
+
 def _is_one(text: str) -> bool:
     plain = _PARENTHESES.sub(r" \1 ", text).strip()
     plain = _AREA_SLASH.sub(r"\1 ", plain)

@@ -10,6 +10,12 @@ from provisioner.core.model.accounts import Action
 from provisioner.core.model.deliveries import MessageState
 from provisioner.core.model.validators import require_utc
 
+#: How often a notice is sent at most while it is unknown whether it arrived, or after it was not delivered.
+MOST_ATTEMPTS = 2
+
+#: The states of a notice that a gateway took and that was not delivered.
+UNDELIVERED = frozenset({MessageState.REJECTED, MessageState.EXPIRED})
+
 
 @attrs.frozen(kw_only=True)
 class NoticeDelivery:
@@ -34,6 +40,11 @@ class NoticeDelivery:
     channel: str | None = None
     #: The gateway's reference.
     reference: str | None = None
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether a gateway took it, and it was not delivered."""
+        return self.state in UNDELIVERED
 
     @property
     def is_in_doubt(self) -> bool:

@@ -1,9 +1,9 @@
 """The audit log, as a chain of hashes.
 
-Each event is kept as canonical JSON: keys sorted, no spaces, UTF-8, times in ISO 8601 and UTC, and characters that have
-no shape of their own, such as U+202E, as escapes. Its hash is the SHA-256 of the hash before it followed by that text.
-So nothing can be changed, removed or inserted without changing every hash after it. The chain head is stored separately
-so that truncation is detected.
+Each event is kept as canonical JSON: keys sorted, no spaces, UTF-8, times in ISO 8601 and UTC, and invisible
+characters, such as U+202E, as escapes. Its hash is the SHA-256 of the hash before it followed by that text. So nothing
+can be changed, removed or inserted without changing every hash after it. The chain head is stored separately so that
+truncation is detected.
 
 This module appends to the chain; :mod:`provisioner.store.audit.verification` verifies it.
 """

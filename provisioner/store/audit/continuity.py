@@ -41,7 +41,7 @@ class HeadFile:
             return None
 
     def write(self, head: Head) -> None:
-        """Remember *head*. If that is not possible, it lags behind, and that is all."""
+        """Remember *head*. If that fails, the file lags behind, which does no harm."""
         content = json.dumps(attrs.asdict(head)).ljust(_LENGTH - 1) + "\n"
         with suppress(OSError):
             files.reserve(self.path)
@@ -66,7 +66,7 @@ class Continuity:
     _place: str
     _file: HeadFile
     _last: Head | None = attrs.field(default=None, init=False)
-    #: Whether the file knows of a tail that the store does not have. It is kept until somebody has seen to that.
+    #: Whether the file knows of entries that the store doesn't have. It is kept until somebody has resolved that.
     _tail_is_lost: bool = attrs.field(default=False, init=False)
 
     def expect(self, transaction: Transaction, head: Head) -> None:

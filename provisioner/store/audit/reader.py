@@ -1,4 +1,4 @@
-"""Reads the audit log as auditors do: what is in the tables is taken as it is, and none of it is believed.
+"""Reads the audit log as auditors do: it takes the tables as they are, and trusts none of their values.
 
 A database shell can put anything into any column of SQLite. So every column is read as bytes, together with the kind
 of value that the database says it is.
@@ -133,7 +133,7 @@ class AuditLogReader:
             return _head(connection, self._head_row)
 
     def verify(self, anchors: Iterable[Head] = (), watch: ProgressWatch = iter) -> ChainVerifier:
-        """Go along the whole audit log, as it is at one moment.
+        """Verify the whole audit log, as it is at one moment.
 
         Args:
 

@@ -19,19 +19,19 @@ from provisioner.store.audit.chain import Head, entry_hash
 class ChainFault(StrEnum):
     """What is wrong at one place of the audit log."""
 
-    #: What stands there is not what was written there.
+    #: The entry there is not the one that was written there.
     CHANGED = "changed"
-    #: Nothing stands there, and the audit log goes on behind it.
+    #: There is no entry, and the audit log continues after it.
     MISSING = "missing"
-    #: What stands there was never part of the audit log.
+    #: The entry there was never part of the audit log.
     INSERTED = "inserted"
-    #: What belongs there stands somewhere else.
+    #: The entry that belongs there is somewhere else.
     REORDERED = "reordered"
-    #: The audit log ends there, and once went on.
+    #: The audit log ends there, and was longer once.
     CUT = "cut"
     #: The record of where the audit log ends was changed.
     HEAD = "head"
-    #: All fits together, but an anchor shows that it once was something else.
+    #: The audit log is consistent, but an anchor shows that it was different once.
     REWRITTEN = "rewritten"
 
 
@@ -97,7 +97,7 @@ class Anchors:
         return None
 
     def beyond(self, head: Head) -> ChainFinding | None:
-        """Return what is wrong if the audit log ends at *head* and once went on."""
+        """Return what is wrong if the audit log ends at *head* and was longer once."""
         last = max(self._hashes, default=0)
         return _cut(head, last) if last > head.seq else None
 
@@ -143,7 +143,7 @@ class ChainVerifier:
         self.finding = self._wrong_end() or self._anchors.beyond(self.head)
 
     def to_the_end(self) -> Self:
-        """Go as far as it goes."""
+        """Yield the valid entries."""
         for _ in self:
             pass
         return self

@@ -100,6 +100,8 @@ class PreparedQuery:
     _text: str
     #: For each place in the text, the name of its value.
     _names: tuple[str, ...]
+    #: The values that the query has itself, by name.
+    _own: Mapping[str, object]
     #: The places of a row at which the driver gives other values than those of the model.
     _conversions: tuple[tuple[int, _Convert], ...]
 
@@ -110,11 +112,13 @@ class PreparedQuery:
         kinds = [column.type.dialect_impl(dialect) for column in query.selected_columns]
         converters = [(place, kind.result_processor(dialect, None)) for place, kind in enumerate(kinds)]
         conversions = tuple((place, convert) for place, convert in converters if convert)
-        return cls(str(compiled), tuple(compiled.positiontup or ()), conversions)
+        own = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
+        return cls(str(compiled), tuple(compiled.positiontup or ()), own, conversions)
 
     def find(self, connection: Connection, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
         """Return the rows."""
-        return self.find_in_order(connection, [values[name] for name in self._names])
+        known = {**self._own, **values}
+        return self.find_in_order(connection, [known[name] for name in self._names])
 
     def find_in_order(self, connection: Connection, values: Sequence[object]) -> list[tuple[Any, ...]]:
         """Return the rows, given the values in the order of their places."""

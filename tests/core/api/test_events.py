@@ -26,6 +26,7 @@ KINDS = {
     "NoticeBegun": "notice_begun",
     "NoticeEnded": "notice_ended",
     "NoticeChanged": "notice_changed",
+    "NoticeReopened": "notice_reopened",
     "ClockConfirmed": "clock_confirmed",
     "TimesCorrected": "times_corrected",
     "DutyConfirmed": "duty_confirmed",

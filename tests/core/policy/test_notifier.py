@@ -11,16 +11,19 @@ import attrs
 import pytest
 
 from provisioner.core.api.errors import (
+    BusyError,
     DailyLimitError,
+    LeaseLostError,
     MissingError,
     RefusedError,
     StoreError,
     TargetError,
+    TransientError,
     UnavailableError,
     UnknownOutcomeError,
     UnsupportedError,
 )
-from provisioner.core.api.events import Event, NoticeBegun, NoticeEnded
+from provisioner.core.api.events import Event, NoticeBegun, NoticeChanged, NoticeEnded
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import DeliverNotice, DeliverSecret, DeliveryReceipt, FindPerson
 from provisioner.core.api.rules import Action, Deadline
@@ -97,6 +100,7 @@ class Post:
     record: Callable[..., None] = attrs.field(factory=lambda: lambda *_: None)
     earlier: Mapping[str, Sequence[NoticeDelivery]] = attrs.field(factory=dict)
     allowances: Allowances = attrs.field(factory=Allowances)
+    reported: Mapping[str, MessageState] = attrs.field(factory=dict)
     now: Callable[[], datetime] = attrs.field(factory=lambda: lambda: NOON)
 
     def _find(self, request: FindPerson) -> Person | None:
@@ -116,6 +120,7 @@ class Post:
         notifier = Notifier(
             record=self._record,
             earlier=lambda _: self.earlier,
+            reported=lambda ids: {one: state for one, state in self.reported.items() if one in ids},
             now=self.now,
             carries=self.carries,
             people=People(self._find, lambda _: {}, retry),
@@ -380,7 +385,7 @@ def in_doubt(notice: Notice, attempts: int, message_id: str = "before") -> Notic
         id=message_id,
         person="p1",
         attempts=attempts,
-        sent_at=NOON,
+        sent_at=NOON - timedelta(hours=1),
     )
 
 
@@ -413,6 +418,102 @@ def test_a_lost_answer_is_asked_for_once_more_only(post: Post) -> None:
 
     assert isinstance(told.error, UnknownOutcomeError)
     assert post.noted == [told]
+
+
+def test_what_another_process_may_be_sending_is_left_to_it(post: Post) -> None:
+    """Otherwise, a person gets a message twice, and the third of three sweeps takes it for sent."""
+    post.earlier = {"a": [attrs.evolve(in_doubt(NOTICE, 1), sent_at=NOON - timedelta(seconds=80))]}
+
+    assert post.tell(NOTICE) == []
+    assert (post.texts("sms"), post.recorded) == ([], [])
+
+
+def test_what_another_process_began_first_is_left_to_it(post: Post) -> None:
+    other = attrs.evolve(NOTICE, subject="b")
+
+    def record(*events: Event) -> None:
+        begun = {item.subject for event in events if isinstance(event, NoticeBegun) for item in event.items}
+        if "a" in begun:
+            raise BusyError("it was changed at the same time")
+
+    post.record = record
+    assert [told.subject for told in post.tell(NOTICE, other)] == ["b"]
+    assert len(post.texts("sms")) == 1
+
+
+@attrs.define(eq=False)
+class Sleeper(MemoryChannel):
+    """A channel whose process is suspended for too long before it sends, so many times."""
+
+    naps: int = 1
+
+    @hookimpl
+    def notice_deliver(self, request: DeliverNotice) -> DeliveryReceipt:
+        self.naps -= 1
+        if self.naps >= 0:
+            raise LeaseLostError("the process was suspended")
+        return super().notice_deliver(request)
+
+
+def test_what_waited_for_too_long_is_sent_at_once_if_it_is_still_due(post: Post) -> None:
+    post.phones = {"sms": FaultChannel(Sleeper())}
+    [told] = post.tell(NOTICE)
+
+    assert told.error is None
+    assert len(post.texts("sms")) == 1
+
+
+def test_what_waited_for_too_long_and_is_no_longer_due_is_left_out(post: Post) -> None:
+    sleeper = Sleeper()
+    post.phones = {"sms": FaultChannel(sleeper)}
+
+    assert post.tell(NOTICE, is_due=lambda _: sleeper.naps > 0) == []
+
+
+def test_what_waited_for_too_long_twice_is_told_and_stays_due(post: Post) -> None:
+    post.phones = {"sms": FaultChannel(Sleeper(naps=2))}
+    [told] = post.tell(NOTICE)
+
+    assert isinstance(told.error, TransientError)
+    assert not told.tried
+    assert post.noted == []
+    ended = [event for event in post.recorded if isinstance(event, NoticeEnded)]
+    assert [event.state for event in ended] == [None, None]
+
+
+def refused(notice: Notice, attempts: int) -> NoticeDelivery:
+    return attrs.evolve(in_doubt(notice, attempts), state=MessageState.REJECTED)
+
+
+def test_what_a_gateway_took_and_refused_is_another_message_once_more(post: Post) -> None:
+    """A gateway that knows IDs would answer a message with the same ID as it did before."""
+    post.earlier = {f"birim{number}": [refused(about(number), 1)] for number in (1, 2)}
+    told = post.tell(about(1), about(2))
+
+    [begun] = [event for event in post.recorded if isinstance(event, NoticeBegun)]
+    assert begun.attempt == 2
+    assert begun.notice != "before"
+    assert [one.error for one in told] == [None, None]
+
+
+def test_a_report_that_was_quicker_than_the_answer_is_recorded(post: Post) -> None:
+    post.reported = {NOTICE.delivery_id: MessageState.REJECTED, "another": MessageState.REJECTED}
+    post.phones = {"sms": FaultChannel(InParts())}
+    post.tell(NOTICE)
+
+    ended = next(event for event in post.recorded if isinstance(event, NoticeEnded))
+    assert ended.parts == ("x/1", "x/2")
+    changed = [(event.notice, event.state) for event in post.recorded if isinstance(event, NoticeChanged)]
+    assert changed == [(NOTICE.delivery_id, MessageState.REJECTED)]
+
+
+@attrs.define(eq=False)
+class InParts(MemoryChannel):
+    """A channel that tells the IDs of parts."""
+
+    @hookimpl
+    def notice_deliver(self, request: DeliverNotice) -> DeliveryReceipt:
+        return attrs.evolve(super().notice_deliver(request), parts=("x/1", "x/2"))
 
 
 def test_the_journal_knows_what_the_gateway_said(post: Post) -> None:

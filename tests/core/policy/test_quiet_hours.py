@@ -76,15 +76,22 @@ def test_the_night_in_which_the_clocks_change_ends_by_the_new_time(evening: date
     assert until(USUAL, evening) == end
 
 
-def test_an_end_that_the_clocks_skip_is_an_hour_later() -> None:
-    assert until("22:00-02:30", datetime(2026, 3, 29, 1, 0, tzinfo=BERLIN)) == datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+def test_an_end_that_the_clocks_skip_is_when_they_go_forward() -> None:
+    assert until("22:00-02:30", datetime(2026, 3, 29, 1, 0, tzinfo=BERLIN)) == datetime(2026, 3, 29, 1, 0, tzinfo=UTC)
+    assert until("22:00-02:30", datetime(2026, 3, 29, 3, 0, tzinfo=BERLIN)) is None
 
 
-def test_an_end_that_comes_twice_is_the_first_one() -> None:
-    twice = datetime(2026, 10, 25, 2, 15, tzinfo=BERLIN)
+def test_a_beginning_that_the_clocks_skip_is_when_they_go_forward() -> None:
+    assert until("02:30-08:00", datetime(2026, 3, 29, 3, 0, tzinfo=BERLIN)) == datetime(2026, 3, 29, 6, 0, tzinfo=UTC)
+    assert until("02:30-08:00", datetime(2026, 3, 29, 1, 59, tzinfo=BERLIN)) is None
 
-    assert until("22:00-02:30", twice) == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
-    assert until("22:00-02:30", twice.replace(fold=1)) is None
+
+def test_an_end_that_comes_twice_is_the_last_one() -> None:
+    first = datetime(2026, 10, 25, 2, 15, tzinfo=BERLIN)
+
+    for local in (first, first.replace(minute=45), first.replace(fold=1)):
+        assert until("22:00-02:30", local) == datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
+    assert until("22:00-02:30", first.replace(minute=30, fold=1)) is None
 
 
 def test_there_may_be_none() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import NoReturn
@@ -21,6 +22,7 @@ from provisioner.core.engine.planner import Planner
 from provisioner.core.model import (
     AccountKind,
     AccountState,
+    MessageState,
     Operation,
     OperationKind,
     OperationState,
@@ -314,8 +316,25 @@ class TestWhatDoesNotWork:
             sweep(town)
         successor = world.start(RENEWAL, SCHOOLS)
 
+        assert sweep(successor) == []
+        world.clock.advance(HOUR)
         assert said(sweep(successor)) == [("warn", "sube46")]
         assert len(world.told(AYSE)) == 1
+
+    def test_a_warning_that_the_gateway_took_and_refused_is_sent_once_more(self, town: Harness, world: World) -> None:
+        """Nobody looks at its report otherwise, and the account is closed unwarned."""
+        world.clock.advance(23 * DAY)
+        told = list[int]()
+        for _ in range(4):
+            swept = said(sweep(town))
+            told.append(len(swept))
+            known = town.store.notices.of_subjects(["sube46"])["sube46"]
+            town.app.deliveries.report(known[-1].id, MessageState.REJECTED)
+            world.clock.advance(HOUR)
+
+        assert told == [1, 1, 0, 0]
+        [undelivered] = town.store.notices.undelivered(world.clock() - DAY)
+        assert (undelivered.subject, undelivered.attempts) == ("sube46", 2)
 
     def test_one_without_a_phone_keeps_nobody_else_from_being_renewed(self, world: World) -> None:
         harness = world.start(RuleSet(name="all", rules=(AutoRotate(),)))
@@ -636,6 +655,25 @@ class TestTwoAtOnce:
         town.on_record = overtake
         sweep(town)
         assert world.told(CAN) == []
+
+    def test_three_sweeps_at_once_send_each_warning_once(self, world: World) -> None:
+        """The second one must not take the first one's message for one that a crash left, nor the third one the second
+        one's.
+        """
+        processes = [world.start(RENEWAL) for _ in range(3)]
+        units = [attrs.evolve(OFFICE, code=f"o{n}", login=f"birim{n}", custodian=f"p{n}") for n in range(40)]
+        persons = [attrs.evolve(AYSE, id=f"p{n}", mobile=f"+9053200001{n:02}") for n in range(40)]
+        processes[0].know(units=units, persons=persons)
+        sweep(processes[0])
+        processes[0].open([unit.code for unit in units])
+        world.clock.advance(23 * DAY)
+        with ThreadPoolExecutor(len(processes)) as pool:
+            told = [one for swept in pool.map(sweep, processes) for one in swept]
+
+        assert sorted(one.subject for one in told if isinstance(one, Notice) and not one.error) == sorted(
+            unit.login or "" for unit in units
+        )
+        assert [len(world.told(person)) for person in persons] == [1] * 40
 
     @pytest.mark.parametrize("skew", [timedelta(seconds=-5), timedelta(seconds=5)])
     def test_a_clock_some_seconds_off_renews_nothing_again(self, town: Harness, world: World, skew: timedelta) -> None:
@@ -1000,6 +1038,7 @@ class TestDigest:
             harness.on_record = crash
             with pytest.raises(KeyboardInterrupt):
                 sweep(harness)
+            world.clock.advance(HOUR)
         last = world.start(RENEWAL)
         [notice] = sweep(last)
 

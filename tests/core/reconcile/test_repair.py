@@ -94,3 +94,25 @@ def test_an_account_that_is_missing_and_disabled_is_enabled_with_one_password() 
     found = [difference(DifferenceKind.MISSING), difference(DifferenceKind.DISABLED, target="db")]
 
     assert [dict(phase.logins) for phase in repairs(found).phases] == [{Repair.ENABLE: ["a"]}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "repair"),
+    [
+        (DifferenceKind.ENABLED, Repair.CLOSE),
+        (DifferenceKind.DISABLED, Repair.CLOSE),
+        (DifferenceKind.OUT_OF_SCOPE, Repair.WITHDRAW),
+        (DifferenceKind.MISSING, None),
+        (DifferenceKind.HOLDER, None),
+        (DifferenceKind.LOCKED, None),
+        (DifferenceKind.CUSTODIAN, None),
+        (DifferenceKind.NOT_JOINED, None),
+    ],
+)
+def test_a_store_that_lost_what_happened_last_gives_nobody_access(kind: DifferenceKind, repair: Repair | None) -> None:
+    """An account that was closed after the backup would be opened, and one that was handed over be given back."""
+    plan = repairs([difference(kind, actual="p2")], is_outdated=True, handover=True, join_now=["posta"])
+
+    assert [dict(phase.logins) for phase in plan.phases] == ([{repair: ["a"]}] if repair else [])
+    assert [left.kind for left in plan.left] == ([] if repair else [kind])
+    assert plan.is_of_outdated
