@@ -103,6 +103,7 @@ audit list --login ab46 --kind operation_ended
 audit verify
 audit anchor
 backup backup.tar
+status
 plugins
 contract pys --dry-run
 new-plugin mail_server

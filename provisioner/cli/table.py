@@ -187,6 +187,7 @@ COMMANDS: dict[str, CommandSpec | CommandGroup] = {
     "demo": CommandSpec("Run a complete demonstration on this machine.", "provisioner.demo:command"),
     "init": CommandSpec("Create a configuration and the store.", "provisioner.cli.commands.init:command"),
     "check": CommandSpec("Check that every component works.", "provisioner.cli.commands.check:command"),
+    "status": CommandSpec("Show what is due, open, failed or suspended.", "provisioner.cli.commands.status:command"),
     "unit": _UNIT,
     "person": _PERSON,
     "account": _ACCOUNT,

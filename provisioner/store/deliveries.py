@@ -252,6 +252,11 @@ class StoredDeliveries:
         query = select(func.count().label("total")).where(OPEN_MESSAGES, deliveries.c.deadline.is_not(None))
         return int(self._reader.all(query.select_from(deliveries))[0].total)
 
+    def count_overdue(self, now: datetime, /) -> int:
+        """Return how many messages have no final report although their deadline has passed."""
+        query = select(func.count().label("total")).where(OPEN_MESSAGES, deliveries.c.deadline <= now)
+        return int(self._reader.all(query.select_from(deliveries))[0].total)
+
     def reported(self) -> Sequence[tuple[PasswordDelivery, MessageState]]:
         """Return messages on whose parts more was reported than their states say, each with its new state."""
         parts = message_parts.c

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, or_, select
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select
 
 from provisioner.core.model import Operation, OperationKind, OperationState, Step
 from provisioner.store import tree
@@ -124,6 +124,21 @@ class StoredOperations:
     def count_unended(self) -> Mapping[OperationState, int]:
         """Return how many operations have not ended, by state; it costs what has not ended, not what exists."""
         return self._reader.count(operations.c.state, operations.c.finished_at.is_(None))
+
+    def oldest_unended(self) -> datetime | None:
+        """Return when the oldest operation that has not ended was planned, apart from those of held runs."""
+        query = select(func.min(operations.c.created_at).label("oldest")).where(
+            operations.c.finished_at.is_(None), operations.c.state != OperationState.STAGED
+        )
+        found: datetime | None = self._reader.all(query)[0].oldest
+        return found
+
+    def count_failed(self, since: datetime, /) -> int:
+        """Return how many of the operations that were planned since then have failed, or were rolled back."""
+        query = select(func.count().label("total")).where(
+            operations.c.created_at >= since, operations.c.state.in_([OperationState.FAILED, OperationState.UNDONE])
+        )
+        return int(self._reader.all(query.select_from(operations))[0].total)
 
     def held_until(self, operation: Operation, now: datetime) -> datetime | None:
         """Return until when a process that works on an operation holds its account; ``None`` if none does."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from provisioner.core.api.events import RulesChanged
 from provisioner.core.model import Account
@@ -69,6 +69,11 @@ class StoredSchedule:
         query = select(accounts).where(accounts.c.next_deadline <= now)
         for page in self._reader.pages(query, accounts.c.next_deadline, accounts.c.login):
             yield from (Account(**row._asdict()) for row in page)
+
+    def count_due(self, before: datetime, /) -> int:
+        """Return how many accounts have had a deadline before this time. It costs what is due, not what exists."""
+        query = select(func.count().label("total")).select_from(accounts).where(accounts.c.next_deadline < before)
+        return int(self._reader.all(query)[0].total)
 
     def accounts_after(self, login: str, /) -> Iterator[Sequence[Account]]:
         """Yield all accounts whose logins come after this one, in the order of their logins, page by page."""

@@ -39,6 +39,7 @@ SERVICES_OF = {
     "reconcile": {"adoption", "reconcile", "repairs"},
     "reports_cli": {"deliveries"},
     "runs": {"credentials", "runs"},
+    "status": {"status"},
     "targets": {"targets"},
     "unit_list": {"unit_list"},
     "units": {"imports", "unit_removal", "units"},

@@ -184,3 +184,12 @@ def test_a_decision_is_forgotten(harness: Harness) -> None:
     assert [found.id for found in harness.store.deliveries.of_operation(delivery.operation_id)] == [delivery.id]
     assert harness.store.deliveries.find(delivery.id) == only(harness)
     assert harness.store.deliveries.find("nothing") is None
+
+
+def test_a_message_is_overdue_from_its_deadline_to_its_report(harness: Harness, clock: FakeClock) -> None:
+    harness.open([UNITS[0].code])
+
+    deadline = NOON + timedelta(hours=24)
+    assert [harness.store.deliveries.count_overdue(at) for at in (deadline - timedelta(seconds=1), deadline)] == [0, 1]
+    report(harness, only(harness), MessageState.DELIVERED)
+    assert harness.store.deliveries.count_overdue(deadline) == 0

@@ -87,3 +87,24 @@ def test_reader_that_takes_its_time_does_not_keep_writers_out(store: Store, stor
             assert store._database.reader.pool.status().endswith("Current Checked out connections: 0")
 
     assert len(seen) == len(set(seen)) == MANY
+
+
+def test_an_operation_that_waits_for_a_release_is_not_the_oldest(
+    store: Store, story: type[Story], clock: Clock
+) -> None:
+    """Somebody decides about it, and may take days."""
+    held, waiting = story("held"), story("waits", at=clock() + HOUR)
+    store.write(attrs.evolve(held.planned(), operation=attrs.evolve(held.operation, state=OperationState.STAGED)))
+    assert store.operations.oldest_unended() is None
+
+    store.write(waiting.planned())
+
+    assert store.operations.oldest_unended() == clock() + HOUR
+
+
+def test_failures_of_long_ago_do_not_count(store: Store, story: type[Story], clock: Clock) -> None:
+    for number, state in enumerate((OperationState.FAILED, OperationState.UNDONE, OperationState.DONE)):
+        tale = story(str(number), at=clock() + number * HOUR)
+        store.write(tale.planned(), tale.started(), tale.finished(state))
+
+    assert [store.operations.count_failed(clock() + hours * HOUR) for hours in (0, 1, 2)] == [2, 1, 0]

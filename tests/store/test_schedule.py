@@ -89,3 +89,9 @@ def test_due_accounts_with_the_same_deadline_come_once_each(store: Store, story:
     plan(store, story, *(account(name, next_deadline=clock()) for name in names))
 
     assert logins(store.schedule.due(clock())) == names
+
+
+def test_only_accounts_that_were_due_before_count(store: Store, story: type[Story]) -> None:
+    plan(store, story, *(account(str(hours), next_deadline=NOON + hours * HOUR) for hours in range(3)))
+
+    assert [store.schedule.count_due(NOON + hours * HOUR) for hours in range(4)] == [0, 1, 2, 3]
