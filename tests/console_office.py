@@ -18,6 +18,8 @@ from provisioner.console.site import Site
 from provisioner.console.visit import Console
 from provisioner.console.web import make_web
 from provisioner.core.governance.roles import Role
+from provisioner.core.model.mass_change import MassChangeLimit
+from provisioner.testing.faults import Faults, FaultTarget
 from provisioner.testing.harness import Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 
@@ -51,6 +53,7 @@ class Browser:
 
     web: Any
     peer: str = "127.0.0.1"
+    origin: str = ORIGIN
     headers: dict[str, str] = attrs.field(factory=dict)
     cookies: httpx.Cookies = attrs.field(factory=httpx.Cookies)
 
@@ -75,7 +78,7 @@ class Browser:
     def send(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> httpx.Response:
         async def run() -> httpx.Response:
             transport = httpx.ASGITransport(self.web, client=(self.peer, 40000))
-            async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, cookies=self.cookies) as client:
+            async with httpx.AsyncClient(transport=transport, base_url=self.origin, cookies=self.cookies) as client:
                 response = await client.request(method, path, headers={**self.headers, **(headers or {})}, **more)
                 self.cookies = client.cookies
                 return response
@@ -89,7 +92,7 @@ class Office:
 
     harness: Harness
     phones: MemoryChannel
-    directory: MemoryTarget
+    faults: Faults
     console: Console
     web: Any
 
@@ -114,10 +117,11 @@ class Office:
 @contextmanager
 def opened(folder: Path) -> Iterator[Office]:
     """Open all accounts of the organisation on a new store in a folder."""
-    directory, phones = MemoryTarget(), MemoryChannel()
+    faults, phones = Faults(), MemoryChannel()
     with Harness(
         folder / "store.sqlite",
-        targets={"directory": directory},
+        targets={"directory": FaultTarget(MemoryTarget(), faults)},
+        limit=MassChangeLimit(percent=50, from_accounts=1),
         channels={"sms": phones},
         administrators=[ADMINISTRATOR, "tester"],
     ) as harness:
@@ -125,4 +129,4 @@ def opened(folder: Path) -> Iterator[Office]:
         harness.open([unit.code for unit in UNITS])
         harness.app.delegation.grant(OFFICER, Role.OFFICER, unit="ilce", actor=ADMINISTRATOR)
         console = make_console(harness.app, Site.on_this_machine(8460))
-        yield Office(harness, phones, directory, console, make_web(console))
+        yield Office(harness, phones, faults, console, make_web(console))

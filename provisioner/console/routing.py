@@ -45,7 +45,13 @@ def changes(path: str) -> Callable[[Page[P]], HTTPRouteHandler]:
 
 def _threaded(page: Page[P]) -> Callable[..., Any]:
     @wraps(page)
-    async def run(*args: Any, **kwargs: Any) -> Response[Any]:
-        return await sync_to_thread(page, *args, **kwargs)
+    async def run(visit: Visit, **parameters: Any) -> Response[Any]:
+        return await sync_to_thread(answer, visit, **parameters)
+
+    def answer(visit: Visit, **parameters: Any) -> Response[Any]:
+        if visit.has_lost_account():
+            visit.end()
+            return visit.redirect("/login")
+        return page(visit, **parameters)  # type: ignore[call-arg] # the parameters are those of the path
 
     return run

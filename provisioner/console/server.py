@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from types import FrameType
 from typing import Any
@@ -63,8 +65,9 @@ def serve(
     port = listener.getsockname()[1]
     place = site or Site.on_this_machine(port)
     set_asyncio_executor(ThreadPoolExecutor(settings.threads, thread_name_prefix="console"))
+    console = make_console(app, place)
     config = uvicorn.Config(
-        make_web(make_console(app, place)),
+        make_web(console),
         proxy_headers=False,
         server_header=False,
         access_log=False,
@@ -72,7 +75,10 @@ def serve(
         timeout_graceful_shutdown=_GRACE,
     )
     url = settings.url if site else f"http://{host}:{port}"
-    _Server(config, stop=stop, ready=lambda: ready(url)).run(sockets=[listener])
+    try:
+        _Server(config, stop=stop, ready=lambda: ready(url)).run(sockets=[listener])
+    finally:
+        console.background.close()
 
 
 def make_console(app: Application, site: Site) -> Console:
@@ -105,6 +111,16 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._stop = stop
         self._ready = ready
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop at the first signal. The original raises it again at the end, which would kill the process."""
+        former = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in former.items():
+                signal.signal(number, handler)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

@@ -20,6 +20,7 @@ from provisioner import templates
 from provisioner.catalogue import Catalogue
 from provisioner.config.early import LANGUAGES
 from provisioner.console import assets
+from provisioner.console.background import Background
 from provisioner.console.incoming import Incoming
 from provisioner.console.sessions import ConsoleSession, ConsoleSessions
 from provisioner.console.site import Site
@@ -52,6 +53,8 @@ class Console:
     sessions: ConsoleSessions
     #: The messages, by language.
     catalogues: Mapping[str, Catalogue]
+    #: Carries out what takes long.
+    background: Background = attrs.field(factory=Background)
     #: Binds the form of the log-in to a browser that has no session yet.
     key: bytes = attrs.field(factory=lambda: secrets.token_bytes(32), repr=False)
 
@@ -188,6 +191,13 @@ class Visit:
             if self.session:
                 self.session.language = language
             self.set_cookies.append(self.console.site.cookie(LANGUAGE, language, longest=_A_YEAR))
+
+    def has_lost_account(self) -> bool:
+        """Whether the account with which the person logged in was closed or handed over since."""
+        session = self.session
+        if session is None or session.way is not LogInWay.PASSWORD:
+            return False
+        return not self.app.log_ins.still_holds(session.login, session.person)
 
     def proxy_person(self) -> str:
         """Return whom the reverse proxy names; nobody if log-ins are not its matter."""

@@ -73,6 +73,12 @@ class HeldRuns:
         """Return the runs that wait for a release; see :func:`held_runs`."""
         return held_runs(self.store, self.authority, viewer=viewer)
 
+    def readable(self, *, viewer: str) -> list[WaitingRun]:
+        """Return the runs that wait for a release and of which the viewer may read every account."""
+        privacy, accounts = Privacy(self.authority, viewer), self.store.accounts.get_many
+        found = [(waiting, accounts(waiting.logins)) for waiting in self.waiting(viewer=viewer)]
+        return [waiting for waiting, known in found if len(list(privacy.readable(known.values()))) == len(known)]
+
     def release(self, run_id: str, *, actor: str, reason: str = "") -> Run:
         """Carry out what is left of a run.
 

@@ -137,6 +137,11 @@ class LogIns:
             )
         return self._let_in(person, "", LogInWay.PROXY, address)
 
+    def still_holds(self, login: str, person: str) -> bool:
+        """Return whether the account with which a person logged in is still open and held by the person."""
+        account = self._account(login)
+        return account is not None and account.holder == person
+
     def log_out(self, person: str, *, everywhere: bool) -> None:
         """Write into the audit log that a person logged out.
 

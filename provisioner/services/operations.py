@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 
 import attrs
 
@@ -11,6 +13,7 @@ from provisioner.core.api.errors import InputError, Problem
 from provisioner.core.engine.plan import Unchanged
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.privacy import Privacy
+from provisioner.core.governance.roles import Role
 from provisioner.core.model import Operation, OperationState
 from provisioner.core.model.text import Text
 from provisioner.services.ids import Named, find_id
@@ -21,6 +24,12 @@ from provisioner.store import Store
 #: The ends after which there is something to do, but not by the operation itself.
 _FAILED = frozenset({OperationState.FAILED, OperationState.UNDONE})
 
+#: The states of operations that were started and have not ended.
+_STARTED = frozenset({OperationState.RUNNING, OperationState.INCOMPLETE})
+
+#: How many operations are read together.
+_PAGE = 100
+
 
 @attrs.frozen(kw_only=True)
 class Retriable:
@@ -30,6 +39,16 @@ class Retriable:
     left: Sequence[Operation]
     #: Those that are done.
     unchanged: Sequence[Unchanged]
+
+
+@attrs.frozen(kw_only=True)
+class StuckOperations:
+    """Operations that somebody should look at, the latest first."""
+
+    #: Those that were started and have not ended.
+    unfinished: Sequence[Operation]
+    #: Those that failed, if nothing has happened to the account since.
+    failed: Sequence[Operation]
 
 
 @attrs.frozen(kw_only=True)
@@ -71,6 +90,27 @@ class Operations:
         require_unit(self.store, unit or None)
         found = self.store.operations.find(state=state, under=unit, unended=not (ended_too or state))
         return Privacy(self.authority, viewer).shown_operations(found, self.store.accounts.get_many)
+
+    def stuck(self, *, viewer: str, limit: int) -> StuckOperations:
+        """Return operations that did not work, or not yet.
+
+        Args:
+
+            viewer: Who reads the answer. Operations on accounts that this person may not read are left out.
+
+            limit: How many of each kind are returned at most.
+        """
+        find, privacy = self.store.operations.find, Privacy(self.authority, viewer)
+        unfinished = (operation for operation in find(unended=True) if operation.state in _STARTED)
+        failed = (
+            operation
+            for operation in heapq.merge(*(find(state=state) for state in _FAILED), key=_time, reverse=True)
+            if next(find(login=operation.login)).id == operation.id
+        )
+        return StuckOperations(
+            unfinished=list(islice(self._readable(unfinished, privacy), limit)),
+            failed=list(islice(self._readable(failed, privacy), limit)),
+        )
 
     def operation(self, operation_id: str, *, viewer: str) -> Operation:
         """Return one operation.
@@ -116,6 +156,33 @@ class Operations:
             ],
         )
 
+    def retriable_by(self, actor: str, operation_id: str) -> Retriable:
+        """Return an operation for a retry that a person wants; see :meth:`retriable`.
+
+        Args:
+
+            actor: The person, who has to be an officer of the unit of the account.
+
+            operation_id: Its id, or the beginning of it.
+
+        Raises:
+
+            DeniedError: The person is none.
+
+            InputError: The operation is unknown, or failed permanently.
+        """
+        [operation] = self._known([operation_id])
+        account = self.store.accounts.get_many([operation.login])[operation.login]
+        self.authority.require(actor, {Role.OFFICER}, account.unit)
+        return self.retriable([operation.id])
+
+    def _readable(self, operations: Iterator[Operation], privacy: Privacy) -> Iterator[Operation]:
+        """Yield the operations on accounts that may be read, page by page."""
+        while page := list(islice(operations, _PAGE)):
+            accounts = self.store.accounts.get_many({operation.login for operation in page})
+            readable = {account.login for account in privacy.readable(accounts.values())}
+            yield from (operation for operation in page if operation.login in readable)
+
     def _known(self, given: Sequence[str]) -> list[Operation]:
         """Return the operations with these ids, each once."""
         ids = list(dict.fromkeys(find_id(self.store, Named.OPERATION, beginning) for beginning in given))
@@ -124,6 +191,10 @@ class Operations:
         if problems:
             raise InputError([Problem(field="id", message=message) for message in problems])
         return [found[operation_id] for operation_id in ids]
+
+
+def _time(operation: Operation) -> datetime:
+    return operation.created_at
 
 
 def _require_retriable(operations: Sequence[Operation]) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from provisioner.testing import collectors, dirsrv389, dovecot, kannel, postgresql, samba, slapd
+from provisioner.testing import chromium, collectors, dirsrv389, dovecot, kannel, postgresql, samba, slapd
 
 #: What tells which Debian packages a server lacks, by its name.
 SERVERS: Mapping[str, Callable[[], tuple[str, ...]]] = {
+    "chromium": chromium.missing_packages,
     "slapd": slapd.missing_packages,
     "dirsrv389": dirsrv389.missing_packages,
     "dovecot": dovecot.missing_packages,

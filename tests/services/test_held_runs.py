@@ -93,3 +93,8 @@ class TestDiscard:
             limited.held_runs.discard(held.run.id, actor=NOBODY_SPECIAL)
 
         assert limited.held_runs.waiting(viewer=ADMINISTRATOR)
+
+
+def test_a_run_is_read_by_those_who_may_read_all_of_its_accounts(limited: Application, held: WaitingRun) -> None:
+    assert limited.held_runs.readable(viewer=ANOTHER) == [held]
+    assert limited.held_runs.readable(viewer=NOBODY_SPECIAL) == []

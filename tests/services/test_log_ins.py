@@ -158,3 +158,13 @@ def test_a_target_that_tests_no_password_is_found_at_the_start(door: Door, setti
         door.log_ins.require_ready()
     door.settings = ConsoleSettings(log_in=LogInWay.PROXY, **settings)
     door.log_ins.require_ready()
+
+
+def test_who_hands_an_account_over_holds_it_no_more(door: Door) -> None:
+    door.harness.know(persons=[samples.SUCCESSOR])
+    assert door.log_ins.still_holds(LOGIN, HOLDER.id)
+
+    door.harness.hand_over(LOGIN, samples.SUCCESSOR.id)
+
+    assert not door.log_ins.still_holds(LOGIN, HOLDER.id)
+    assert door.log_ins.still_holds(LOGIN, samples.SUCCESSOR.id)

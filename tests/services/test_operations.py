@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import cast
 
 import pytest
 
-from provisioner.core.api.errors import InputError
+from provisioner.core.api.errors import DeniedError, InputError
 from provisioner.core.engine.plan import Initiator
 from provisioner.core.governance.privacy import MASK
 from provisioner.core.model import OperationState
 from provisioner.services.application import Application
+from provisioner.testing.clock import FakeClock
+from provisioner.testing.faults import Fault
+from tests.console_office import OFFICER, STRANGER, TEACHER, Office
 from tests.services.conftest import UNITS
 
 ADMINISTRATOR = "9000"
@@ -84,3 +88,40 @@ class TestRetriable:
         summary = app.runs.retry(app.operations.retriable([left.id]).left).wait()
 
         assert (left.state, summary.is_complete) == (OperationState.PLANNED, True)
+
+
+class TestStuck:
+    """What somebody should look at."""
+
+    def test_lists_what_did_not_work_among_what_may_be_read(self, office: Office) -> None:
+        office.faults.on("account_update", Fault.CANNOT_CONNECT)
+        [incomplete] = office.harness.update(["okul46"])
+        office.faults.clear()
+        stuck = office.harness.app.operations.stuck
+
+        assert [one.id for one in stuck(viewer=OFFICER, limit=5).unfinished] == [incomplete.id]
+        assert stuck(viewer=OFFICER, limit=0).unfinished == []
+        assert stuck(viewer=STRANGER, limit=5).unfinished == []
+
+    def test_lists_what_failed_until_something_else_happens(self, office: Office) -> None:
+        clock = cast("FakeClock", office.harness.clock)
+        clock.advance(timedelta(minutes=1))  # after the account was opened
+        office.faults.on("account_update", Fault.REFUSE)
+        [failed] = office.harness.update(["okul46"])
+        office.faults.clear()
+        stuck = office.harness.app.operations.stuck
+
+        assert [one.id for one in stuck(viewer=OFFICER, limit=5).failed] == [failed.id]
+        clock.advance(timedelta(minutes=1))
+        office.harness.update(["okul46"])
+        assert stuck(viewer=OFFICER, limit=5).failed == []
+
+    def test_is_retried_by_an_officer_of_the_unit_only(self, office: Office) -> None:
+        office.faults.on("account_update", Fault.CANNOT_CONNECT)
+        [incomplete] = office.harness.update(["okul46"])
+        retriable_by = office.harness.app.operations.retriable_by
+
+        assert [one.id for one in retriable_by(OFFICER, incomplete.id).left] == [incomplete.id]
+        for other in (STRANGER, TEACHER):
+            with pytest.raises(DeniedError):
+                retriable_by(other, incomplete.id)

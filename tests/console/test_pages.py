@@ -1,0 +1,103 @@
+"""What the pages say and do, beside who may open them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from provisioner.core.governance.log_ins import LogInWay
+from provisioner.core.model import AccountState
+from provisioner.testing.faults import Fault
+from tests.console_office import ADMINISTRATOR, OFFICER, SUPERVISOR, TEACHER, Office
+
+
+def test_a_number_is_masked_until_somebody_asks_for_it(office: Office) -> None:
+    browser = office.logged_in(OFFICER)
+    page = browser.get("/accounts/okul46").text
+
+    assert "5321234567" not in page
+    assert "•67" in page
+    assert "+905321234567" in browser.post("/accounts/okul46/number").text
+    assert office.kinds()[-1] == "number_shown"
+
+
+def test_times_are_in_the_configured_zone_and_the_language_of_the_person(office: Office) -> None:
+    browser = office.logged_in(TEACHER)
+
+    assert "5 Jan 2026 09:00" in browser.get("/accounts/okul46").text
+    browser.post("/language", {"language": "tr", "next": "/accounts/okul46"})
+    page = browser.get("/accounts/okul46").text
+    assert '<html lang="tr">' in page
+    assert "05.01.2026 09:00" in page
+    assert "Parola iletileri" in page
+
+
+def test_an_error_says_its_class_and_its_cure_in_the_language_of_the_person(office: Office) -> None:
+    browser = office.logged_in(SUPERVISOR)
+    browser.post("/language", {"language": "tr", "next": "/"})
+
+    answer = browser.get("/accounts/okul46")
+
+    assert answer.status_code == 403
+    assert "DeniedError" in answer.text
+    assert "Gül Öz" in answer.text
+    assert browser.get("/nothing").status_code == 404
+    assert "böyle bir sayfa yok" in browser.get("/nothing").text
+
+
+def test_a_session_ends_with_the_account(office: Office) -> None:
+    """A person who has handed the account over must not go on with a session of it."""
+    browser = office.logged_in(TEACHER)
+    office.harness.close_accounts(["okul46"])
+
+    answer = browser.get("/accounts/okul46")
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+    assert browser.get("/").status_code == 303
+
+
+def test_an_emergency_works_with_a_target_down_and_needs_the_password(office: Office) -> None:
+    browser = office.logged_in(OFFICER)
+    form = {"reason": "çalındı", "password": "wrong-Password-1"}
+
+    assert browser.post("/accounts/okul46/close", form).status_code == 403
+    assert browser.post("/accounts/okul46/close", {**form, "password": ""}).status_code == 403
+    assert office.harness.account("okul46").state is AccountState.OPEN
+    office.faults.on("account_close", Fault.CANNOT_CONNECT)
+    form["password"] = office.password(OFFICER)
+    assert browser.post("/accounts/okul46/close", form).status_code == 303
+    assert "the rest follows by itself" in browser.get("/accounts/okul46").text
+    assert "okul46" in browser.get("/operations").text
+    office.faults.clear()
+
+
+def test_a_run_is_released_by_another_person_than_the_one_who_started_it(office: Office) -> None:
+    app = office.harness.app
+    office.harness.close_accounts(["il46", "ilce46", "baska46"])  # as "tester"
+    [waiting] = app.held_runs.waiting(viewer=ADMINISTRATOR)
+    browser = office.logged_in(ADMINISTRATOR)
+    form = {"reason": "denetlendi", "password": office.password(ADMINISTRATOR)}
+
+    assert "3 of 5 accounts" in browser.get(f"/held/{waiting.run.id}").text
+    wrong = browser.post(f"/held/{waiting.run.id}/release", {**form, "password": "wrong-Password-1"})
+    assert wrong.status_code == 403
+    assert browser.post(f"/held/{waiting.run.id}/release", form).status_code == 303
+    office.console.background.close()
+    assert {office.harness.account(login).state for login in ("il46", "ilce46", "baska46")} == {AccountState.CLOSED}
+
+
+def test_the_proxy_names_the_person_in_every_request(at_proxy: Callable[..., Office]) -> None:
+    office = at_proxy(
+        url="https://konsol.example", proxies=("10.0.0.1",), log_in=LogInWay.PROXY, person_header="X-Remote-User"
+    )
+    browser = office.browser()
+    browser.peer, browser.origin = "10.0.0.1", "https://konsol.example"
+    browser.headers = {"x-remote-user": OFFICER, "x-forwarded-for": "6.6.6.6, 192.0.2.7, 10.0.0.1"}
+
+    assert browser.get("/login").status_code == 303
+    assert "Gül Öz" in browser.get("/me").text
+    last = list(office.harness.store.audit_log.entries())[-1]
+    assert (last.kind, last.actor, '"address":"192.0.2.7"' in last.body) == ("logged_in", OFFICER, True)
+    browser.headers["x-remote-user"] = TEACHER
+    assert browser.get("/me").status_code == 303
+    browser.headers["x-remote-user"] = "policy:expiry"
+    assert browser.get("/login").status_code == 403
