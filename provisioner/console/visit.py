@@ -24,7 +24,7 @@ from provisioner.console.background import Background
 from provisioner.console.incoming import Incoming
 from provisioner.console.sessions import ConsoleSession, ConsoleSessions
 from provisioner.console.site import Site
-from provisioner.core.api.errors import InputError, Problem
+from provisioner.core.api.errors import InputError, Problem, StoreError
 from provisioner.core.governance.log_ins import LoggedIn, LogInWay
 from provisioner.core.model import mobile
 from provisioner.core.model.text import Text
@@ -193,11 +193,11 @@ class Visit:
             self.set_cookies.append(self.console.site.cookie(LANGUAGE, language, longest=_A_YEAR))
 
     def has_lost_account(self) -> bool:
-        """Whether the account with which the person logged in was closed or handed over since."""
+        """Whether the account with which the person logged in was closed, handed over or given a new password."""
         session = self.session
         if session is None or session.way is not LogInWay.PASSWORD:
             return False
-        return not self.app.log_ins.still_holds(session.login, session.person)
+        return not self.app.log_ins.still_holds(session.login, session.person, proved_at=session.proved_at)
 
     def proxy_person(self) -> str:
         """Return whom the reverse proxy names; nobody if log-ins are not its matter."""
@@ -221,7 +221,10 @@ class Visit:
         if self.session is None:
             return ""
         person = self.session.person
-        return self.app.persons.names([person]).get(person, person)
+        try:
+            return self.app.persons.names([person]).get(person, person)
+        except StoreError:  # the page may be the one that says so
+            return person
 
     def _csrf_before_log_in(self) -> str:
         site = self.console.site

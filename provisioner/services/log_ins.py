@@ -137,10 +137,23 @@ class LogIns:
             )
         return self._let_in(person, "", LogInWay.PROXY, address)
 
-    def still_holds(self, login: str, person: str) -> bool:
-        """Return whether the account with which a person logged in is still open and held by the person."""
+    def still_holds(self, login: str, person: str, *, proved_at: datetime) -> bool:
+        """Return whether a log-in with a password is still valid.
+
+        It isn't when the account was closed, or got another holder or another password.
+
+        Args:
+
+            login: The login of the account.
+
+            person: The ID of the person.
+
+            proved_at: When the target last accepted the password, in UTC.
+        """
         account = self._account(login)
-        return account is not None and account.holder == person
+        if account is None or account.holder != person:
+            return False
+        return account.password_changed_at is None or account.password_changed_at <= proved_at
 
     def log_out(self, person: str, *, everywhere: bool) -> None:
         """Write into the audit log that a person logged out.

@@ -7,8 +7,10 @@ from datetime import timedelta
 from typing import cast
 
 import attrs
+import pytest
 
 from provisioner import Person, Unit
+from provisioner.core.api.errors import StoreError
 from provisioner.testing.clock import FakeClock
 from tests.console_office import ADMINISTRATOR, OFFICER, PERSONS, TEACHER, UNITS, Browser, Office
 
@@ -108,6 +110,51 @@ def test_a_session_ends_when_it_is_not_used_and_in_the_end(office: Office) -> No
         used.get("/me")
         clock.advance(timedelta(minutes=10))
     assert used.get("/me").status_code == 303
+
+
+def _close(office: Office) -> None:
+    office.harness.close_accounts(["okul46"])
+
+
+def _rotate(office: Office) -> None:
+    office.harness.rotate(["okul46"])
+
+
+@pytest.mark.parametrize("change", [_close, _rotate])
+def test_a_session_ends_with_the_account_and_with_its_password(
+    office: Office, change: Callable[[Office], None]
+) -> None:
+    """Somebody who stole the password would stay logged in after it was changed because of that."""
+    browser = office.logged_in(TEACHER)
+    token = browser.csrf()
+    cast("FakeClock", office.harness.clock).advance(timedelta(minutes=1))
+    change(office)
+    form = {"csrf": token, "login": "okul46", "kind": "rotate", "reason": "x", "to": ""}
+
+    sent = browser.send("POST", "/requests/new", headers={"sec-fetch-site": "same-origin"}, data=form)
+    assert (sent.status_code, sent.headers["location"]) == (303, "/login")
+    assert browser.get("/login").status_code == 200
+    assert browser.get("/me").status_code == 303
+    assert not list(office.harness.app.access_requests.listed(viewer=ADMINISTRATOR))
+
+
+def test_a_store_that_fails_is_told_on_a_page(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page that tells it would read the name of the person and fail too."""
+    browser = office.logged_in(TEACHER)
+
+    def fail(*_: object) -> None:
+        raise StoreError("the store is locked")
+
+    store = office.harness.store
+    for part in (store.persons, store.accounts):
+        with monkeypatch.context() as broken:
+            broken.setattr(part, "get_many", fail)
+            answer = browser.get("/due")
+
+        assert answer.status_code == 503
+        assert set(answer.headers) >= HEADERS
+        assert "the store is locked" in answer.text
+    assert browser.get("/me").status_code == 200
 
 
 def test_log_out_everywhere_ends_all_sessions_of_the_person_and_no_other(office: Office) -> None:

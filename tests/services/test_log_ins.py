@@ -162,9 +162,10 @@ def test_a_target_that_tests_no_password_is_found_at_the_start(door: Door, setti
 
 def test_who_hands_an_account_over_holds_it_no_more(door: Door) -> None:
     door.harness.know(persons=[samples.SUCCESSOR])
-    assert door.log_ins.still_holds(LOGIN, HOLDER.id)
+    at = door.harness.clock()
+    assert door.log_ins.still_holds(LOGIN, HOLDER.id, proved_at=at)
 
     door.harness.hand_over(LOGIN, samples.SUCCESSOR.id)
 
-    assert not door.log_ins.still_holds(LOGIN, HOLDER.id)
-    assert door.log_ins.still_holds(LOGIN, samples.SUCCESSOR.id)
+    assert not door.log_ins.still_holds(LOGIN, HOLDER.id, proved_at=at)
+    assert door.log_ins.still_holds(LOGIN, samples.SUCCESSOR.id, proved_at=at)
