@@ -104,6 +104,7 @@ audit verify
 audit anchor
 backup backup.tar
 status
+metrics write provisioner.prom
 plugins
 contract pys --dry-run
 new-plugin mail_server

@@ -25,6 +25,7 @@ OUTSIDE: Mapping[str, str] = {
     "examples/dovecot-passwd/README.md": "project/examples/dovecot-passwd.md",
     "examples/iredmail/README.md": "project/examples/iredmail.md",
     "examples/ldap-family/README.md": "project/examples/ldap-family.md",
+    "examples/monitoring/README.md": "project/examples/monitoring.md",
     "examples/postgresql-roles/README.md": "project/examples/postgresql-roles.md",
     "examples/schools-in-august/README.md": "project/examples/schools-in-august.md",
     "examples/ucs/README.md": "project/examples/ucs.md",

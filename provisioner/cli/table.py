@@ -206,6 +206,10 @@ COMMANDS: dict[str, CommandSpec | CommandGroup] = {
         "Compare the accounts in the store with those on the targets.", "provisioner.cli.commands.reconcile:command"
     ),
     "audit": _AUDIT,
+    "metrics": CommandGroup(
+        "Write metrics for monitoring.",
+        {"write": CommandSpec("Write metrics to a file, for node_exporter.", "provisioner.cli.commands.metrics:write")},
+    ),
     "backup": CommandSpec("Back up the store while it is used.", "provisioner.cli.commands.backup:command"),
     "console": _CONSOLE,
     "plugins": CommandSpec(

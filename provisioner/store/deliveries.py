@@ -247,6 +247,10 @@ class StoredDeliveries:
         query = select(deliveries).where(UNDELIVERED_MESSAGES, _IS_LAST, is_open)
         return self._found(query.order_by(deliveries.c.login))
 
+    def count(self) -> Mapping[MessageState, int]:
+        """Return how many messages there are in each state that occurs."""
+        return self._reader.count(deliveries.c.state)
+
     def count_open(self) -> int:
         """Return of how many messages a report is awaited."""
         query = select(func.count().label("total")).where(OPEN_MESSAGES, deliveries.c.deadline.is_not(None))

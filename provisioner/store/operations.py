@@ -125,6 +125,12 @@ class StoredOperations:
         """Return how many operations have not ended, by state; it costs what has not ended, not what exists."""
         return self._reader.count(operations.c.state, operations.c.finished_at.is_(None))
 
+    def count_kinds(self) -> Mapping[tuple[OperationKind, OperationState], int]:
+        """Return how many operations of each kind there are in each state that occurs."""
+        columns = (operations.c.kind, operations.c.state)
+        rows = self._reader.all(select(*columns, func.count().label("total")).group_by(*columns))
+        return {(row.kind, row.state): row.total for row in rows}
+
     def oldest_unended(self) -> datetime | None:
         """Return when the oldest operation that has not ended was planned, apart from those of held runs."""
         query = select(func.min(operations.c.created_at).label("oldest")).where(

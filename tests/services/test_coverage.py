@@ -31,6 +31,7 @@ SERVICES_OF = {
     "held_runs": {"held_runs"},
     "incidents": {"incidents"},
     "init": {"setup"},
+    "metrics": {"metrics", "status"},
     "new_plugin": {"installed_plugins"},
     "operations": {"operations"},
     "persons": {"imports", "persons"},

@@ -1,0 +1,39 @@
+"""``provisioner metrics``: what the store knows, for Prometheus."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from provisioner.cli.exits import ExitCode
+from provisioner.cli.options import json_option
+from provisioner.cli.render.documents import iso
+from provisioner.cli.session import Session
+from provisioner.core.model.days import utc_now
+from provisioner.services.metrics import exposition, figures_of, write_metrics
+from provisioner.services.status import status_of
+
+
+@click.command("write")
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@json_option
+@click.pass_obj
+def write(session: Session, file: Path) -> ExitCode:
+    """Write metrics to a file, for node_exporter.
+
+    Run the command every minute, and let the textfile collector of node_exporter read FILE, whose name must end in
+    .prom. The command reads only the store: no target and no channel is called. No label names an account or a person,
+    and everybody may read FILE.
+
+    Example:
+
+        provisioner metrics write /srv/metrics/provisioner.prom
+    """
+    with session.store() as store:
+        status = status_of(session.configuration, store, utc_now)
+        figures = figures_of(status, store)
+    write_metrics(file, exposition(figures))
+    session.output.document({"file": str(file), "at": iso(status.at)})
+    session.output.say("the metrics are in {file}", file=file)
+    return ExitCode.DONE
