@@ -76,7 +76,10 @@ def failure_of(error: Exception) -> Failure:
     name = type(error).__name__
     match error:
         case InputError():
-            return Failure(status=status, name=name, message=error.text, items=_problems(error))
+            messages = [problem.message for problem in error.problems]
+            if len(messages) == 1:
+                return Failure(status=status, name=name, message=messages[0])
+            return Failure(status=status, name=name, message=error.text, items=messages)
         case NotAuthorizedError():
             reasons = [one.denial.reason for one in error.denials]
             cures = [one.denial.cure for one in error.denials if one.denial.cure.template]
@@ -89,7 +92,3 @@ def failure_of(error: Exception) -> Failure:
         case _:
             message = Text("this is a defect of the program: {error}", {"error": name})
             return Failure(status=status, name=name, message=message, cure=Text("please report it, with the time"))
-
-
-def _problems(error: InputError) -> Sequence[Text]:
-    return [problem.message for problem in error.problems]

@@ -7,7 +7,7 @@ from itertools import islice
 
 import attrs
 
-from provisioner.core.api.errors import DeniedError
+from provisioner.core.api.errors import Denial, DeniedError, TargetError
 from provisioner.core.governance.access_requests import AccessRequest, RequestState
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.privacy import Privacy
@@ -28,6 +28,8 @@ class RequestInbox:
     """The access requests that wait for one person, the oldest first, and the person's own."""
 
     to_decide: Sequence[AccessRequest]
+    #: Why the personnel system can't say who decides on some requests. They are left out.
+    error: TargetError | None
     #: Those that are approved, or were begun and have not ended.
     to_carry_out: Sequence[AccessRequest]
     #: Those that the person submitted: first those that can still change, then the others, the latest first.
@@ -44,9 +46,9 @@ class RequestSteps:
     """What a person may do with an access request now, and why not the rest."""
 
     #: Why the person may not decide; ``None`` if the person may, or nothing is to be decided.
-    not_deciding: Text | None
+    not_deciding: Denial | None
     #: Why the person may not carry it out; ``None`` if the person may, or it is not approved.
-    not_carrying_out: Text | None
+    not_carrying_out: Denial | None
     may_decide: bool
     may_carry_out: bool
 
@@ -69,18 +71,14 @@ class RequestInboxes:
     rules: RequestService
 
     def of(self, person: str) -> RequestInbox:
-        """Return the access requests of a person, without personal data that the person may not read.
-
-        Raises:
-
-            TargetError: The personnel system can't be used.
-        """
+        """Return the access requests of a person, without personal data that the person may not read."""
         self.rules.settle()
         submitted = self._in_state(RequestState.SUBMITTED)
         under_way = [*self._in_state(RequestState.APPROVED), *self._in_state(RequestState.EXECUTING)]
-        requesters = self.rules.people.find_all({request.requester for request in submitted})
+        requesters = self.rules.people.look_up({request.requester for request in submitted})
         return RequestInbox(
-            to_decide=[request for request in submitted if self._decides(request, person, requesters)],
+            to_decide=[request for request in submitted if self._decides(request, person, requesters.persons)],
+            error=next(iter(requesters.errors.values()), None),
             to_carry_out=self._carried_out_by(under_way, person),
             own=self._own(person),
         )
@@ -88,9 +86,7 @@ class RequestInboxes:
     def steps(self, request: AccessRequest, *, viewer: str) -> RequestSteps:
         """Return what a person may do with an access request.
 
-        Raises:
-
-            TargetError: The personnel system can't be used.
+        Nobody can decide while the personnel system can't be used.
         """
         is_submitted = request.state is RequestState.SUBMITTED
         is_ready = request.state in {RequestState.APPROVED, RequestState.EXECUTING}
@@ -133,20 +129,24 @@ class RequestInboxes:
         mine.sort(key=lambda request: not request.state.is_open)
         return list(Privacy(self.authority, person).shown(mine))
 
-    def _why_not_decided(self, request: AccessRequest, person: str) -> Text | None:
-        requester = self.rules.people.find_all([request.requester]).get(request.requester)
+    def _why_not_decided(self, request: AccessRequest, person: str) -> Denial | None:
+        found = self.rules.people.look_up([request.requester])
+        for failure in found.errors.values():
+            return Denial(reason=failure.text, cure=failure.cure)
+        requester = found.persons.get(request.requester)
         if requester is None:
-            return Text("the personnel system does not know {person}", {"person": request.requester})
+            reason = Text("the personnel system does not know {person}", {"person": request.requester})
+            return Denial(reason=reason, cure=Text(""))
         try:
             accountable = self.rules.authority.require_decider(request, person, requester)
             self.rules.authority.require_no_other_part(request, person, accountable)
         except DeniedError as error:
-            return error.text
+            return Denial(reason=error.text, cure=error.cure)
         return None
 
-    def _why_not_carried_out(self, request: AccessRequest, person: str) -> Text | None:
+    def _why_not_carried_out(self, request: AccessRequest, person: str) -> Denial | None:
         try:
             self.rules.authority.require_officer(request, person)
         except DeniedError as error:
-            return error.text
+            return Denial(reason=error.text, cure=error.cure)
         return None

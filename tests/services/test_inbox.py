@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from provisioner.core.api.errors import Denial, UnavailableError
+from provisioner.core.api.messages import FindPerson
 from provisioner.core.governance.access_requests import AccessRequest
-from provisioner.core.model import OperationKind
+from provisioner.core.model import OperationKind, Person
 from tests.console_office import ADMINISTRATOR, OFFICER, STRANGER, SUPERVISOR, TEACHER, Office
 
 
 def submitted(office: Office, actor: str = TEACHER, login: str = "okul46") -> AccessRequest:
     return office.harness.app.access_requests.submit(login, OperationKind.ROTATE, actor=actor, reason="unuttum")
+
+
+def said(denial: Denial | None) -> str:
+    """Return why something may not be done, and who may."""
+    return f"{denial.reason}; {denial.cure}" if denial else ""
 
 
 def waiting(office: Office, person: str) -> tuple[int, int, int]:
@@ -34,11 +41,11 @@ def test_nobody_decides_on_or_carries_out_an_own_request(office: Office) -> None
     steps = office.harness.app.inboxes.steps(own, viewer=OFFICER)
 
     assert not steps.may_decide
-    assert "supervisor" in str(steps.not_deciding)
+    assert "supervisor" in said(steps.not_deciding)
     approved = office.harness.app.access_requests.approve(own.id, actor=SUPERVISOR)
     steps = office.harness.app.inboxes.steps(approved, viewer=OFFICER)
     assert not steps.may_carry_out
-    assert "another role" in str(steps.not_carrying_out)
+    assert "another role" in said(steps.not_carrying_out)
     assert waiting(office, OFFICER) == (0, 0, 1)
     assert office.harness.app.inboxes.steps(approved, viewer=ADMINISTRATOR).may_carry_out
 
@@ -49,4 +56,21 @@ def test_a_requester_who_has_left_waits_for_nobody(office: Office) -> None:
 
     assert waiting(office, SUPERVISOR) == (0, 0, 0)
     steps = office.harness.app.inboxes.steps(request, viewer=SUPERVISOR)
-    assert "does not know" in str(steps.not_deciding)
+    assert "does not know" in said(steps.not_deciding)
+
+
+def test_a_personnel_system_that_is_down_hides_no_other_request(office: Office) -> None:
+    first = submitted(office)
+    own = submitted(office, actor=OFFICER, login="bilgi46")
+    office.harness.app.access_requests.approve(own.id, actor=SUPERVISOR)
+
+    def down(_: FindPerson) -> Person | None:
+        raise UnavailableError("no answer")
+
+    office.harness.app.planner.people.find = down
+
+    inbox = office.harness.app.inboxes.of(ADMINISTRATOR)
+    assert [one.id for one in inbox.to_carry_out] == [own.id]
+    assert waiting(office, SUPERVISOR) == (0, 0, 0)
+    assert "no answer" in str(inbox.error)
+    assert "no answer" in said(office.harness.app.inboxes.steps(first, viewer=SUPERVISOR).not_deciding)
