@@ -38,7 +38,7 @@ log = structlog.stdlib.get_logger(__name__)
 #: After this number of consecutive failures with different messages, a gateway is left out for a while.
 THRESHOLD = 3
 
-#: How many seconds it is left out.
+#: How long it is left out.
 PAUSE = timedelta(seconds=30)
 
 #: For how many messages the gateway that may have them is remembered.
