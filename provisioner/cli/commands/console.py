@@ -28,8 +28,8 @@ def serve(session: Session, *, host: str, port: int, demo: bool) -> ExitCode:
     """Serve the console in a browser.
 
     The console shows accounts, deadlines and access requests to people who don't work in a terminal. It needs the table
-    [authority], and a reverse proxy with TLS that [console] names. When it is ready, the command prints the address. It
-    ends when it receives SIGTERM or SIGINT.
+    [authority], and a reverse proxy with TLS that is named in [console]. When the console is ready, the command prints
+    its URL. It runs until it receives SIGTERM or SIGINT.
     """
     _require_libraries()
     from provisioner.console.server import serve as serve_console
