@@ -24,6 +24,7 @@ from provisioner.store.db.sqlite import SqliteDatabase
 from provisioner.testing.plugin import require_server
 
 if TYPE_CHECKING:
+    from tests.postgresql_stores import StoreServer
     from tests.raw_http import MakeServer, RawServer
 
 # How long an example takes depends on what else the machine does. In CI the same examples are tried each time, so that
@@ -86,6 +87,14 @@ def _made_tables() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patches:
         patches.setattr(SqliteDatabase, "reserve", RESERVE)
         yield
+
+
+@pytest.fixture(name="store_server", scope="session")
+def _store_server() -> Iterator[StoreServer]:
+    from tests.postgresql_stores import StoreServer
+
+    with StoreServer() as server:
+        yield server
 
 
 def pytest_configure() -> None:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlsplit
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -28,6 +28,7 @@ from provisioner.core.model.mobile import NumberKind
 from provisioner.core.model.naming import Naming
 from provisioner.core.model.quotations import toml_problem
 from provisioner.core.model.scope import Scope, TargetScope
+from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import visible
 from provisioner.core.policy.audience import Audience
 from provisioner.core.policy.quiet_hours import USUAL, QuietHours
@@ -230,12 +231,34 @@ class EntitlementSettings:
     account_kinds: tuple[AccountKind, ...] = ()
 
 
+def _no_password(_: object, __: object, store: str) -> None:
+    """Refuse a password in the store's URL, where logs and messages may repeat it."""
+    try:
+        url = urlsplit(store)
+        has_password = url.password is not None or any(name.endswith("password") for name, _ in parse_qsl(url.query))
+    except ValueError:  # opening the store says what is wrong with the URL
+        return
+    if "://" in store and has_password:
+        raise ConfigurationError(
+            "the URL has a password",
+            cure="remove it from the URL, and write a secret reference into store_password",
+        )
+
+
 @attrs.frozen(kw_only=True)
 class Configuration:
     """The whole file."""
 
-    #: Where the store is: a path, or an SQLAlchemy URL.
-    store: str = "provisioner.sqlite"
+    #: Where the store is: the path of a file, or the URL of a PostgreSQL database, such as
+    #: ``postgresql://provisioner@db.example.org/provisioner``.
+    store: str = attrs.field(default="provisioner.sqlite", validator=_no_password)
+    #: The password of the role in the URL of the store, as a secret reference. Without it, libpq looks for one in its
+    #: password file, and the server may need none.
+    store_password: str = ""
+    #: The folder of the key for marks of mobile numbers and of the record of how far the audit log went, if the store
+    #: is on a server; by default, the folder of this file. With SQLite, both are beside the store.
+    store_folder: Path | None = None
+
     #: The language of messages to people: ``tr`` or ``en``.
     language: str = attrs.field(default=DEFAULT_LANGUAGE, validator=in_(LANGUAGES))
     #: The time zone of days and dates, by its name in the IANA database.
@@ -275,6 +298,24 @@ class LoadedConfiguration:
         """The SQLAlchemy URL of the store; a relative path starts at the file's folder."""
         path = self.store_path
         return f"sqlite:///{quote(str(path))}" if path else self.content.store
+
+    @property
+    def store_folder(self) -> Path:
+        """The folder of the files that belong to a store on a server."""
+        return self.content.store_folder or self.file.parent
+
+    def store_password(self) -> Secret | None:
+        """Return the password of the role in the URL of the store; ``None`` if there is none.
+
+        Raises:
+
+            ConfigurationError: It isn't where the configuration says.
+        """
+        if not self.content.store_password:
+            return None
+        from provisioner.config import secrets
+
+        return secrets.find(self.content.store_password, self.file.parent)
 
     def plugin_settings(self) -> list[PluginSettings]:
         """Return what each named plug-in is given, in the order in which they are named.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 
 from provisioner.config.load import LoadedConfiguration
-from provisioner.core.api.errors import ConfigurationError, InputError, Problem
+from provisioner.core.api.errors import ConfigurationError, InputError, Problem, StoreError
 from provisioner.core.engine.allowances import Allowances
 from provisioner.core.gateways.breaker import Breaker
 from provisioner.core.gateways.gateway import Target
@@ -18,6 +18,7 @@ from provisioner.core.model.days import utc_now
 from provisioner.core.model.mobile import NumberKind
 from provisioner.core.model.text import Text
 from provisioner.store import Store
+from provisioner.store.address import StoreAddress
 
 Clock = Callable[[], datetime]
 
@@ -29,7 +30,21 @@ def open_store(config: LoadedConfiguration, now: Clock = utc_now) -> Store:
 
         StoreError: It cannot be opened.
     """
-    return Store.open(config.store_url, now=now)
+    return Store.open(store_address(config), now=now)
+
+
+def store_address(config: LoadedConfiguration) -> StoreAddress:
+    """Return where the store of a configuration is.
+
+    Raises:
+
+        StoreError: Its password isn't where the configuration says.
+    """
+    try:
+        password = config.store_password()
+    except ConfigurationError as error:
+        raise StoreError("store_password: {reason}", cure=error.cure, reason=error.message) from None
+    return StoreAddress(config.store_url, password=password, folder=config.store_folder)
 
 
 def allowances_of(config: LoadedConfiguration, store: Store, now: Clock = utc_now) -> Allowances:

@@ -7,6 +7,7 @@ from contextlib import closing
 import attrs
 
 from provisioner.config.load import LoadedConfiguration
+from provisioner.services.parts import store_address
 from provisioner.store import Store
 from provisioner.store.db.opening import database_at
 
@@ -31,10 +32,11 @@ def prepare_store(config: LoadedConfiguration) -> PreparedStore:
 
         StoreError: The store cannot be created or written.
     """
-    with closing(database_at(config.store_url)) as database:
+    address = store_address(config)
+    with closing(database_at(address)) as database:
         is_new, place = not database.exists, database.place
     if is_new:
-        Store.create(config.store_url).close()
+        Store.create(address).close()
     else:
-        Store.migrate(config.store_url)
+        Store.migrate(address)
     return PreparedStore(place, is_new=is_new)

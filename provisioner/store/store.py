@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -14,6 +13,7 @@ from provisioner.core.api.fencing import Lease, elapsed
 from provisioner.core.model.days import utc_now
 from provisioner.store.access_requests import StoredAccessRequests
 from provisioner.store.accounts import StoredAccounts
+from provisioner.store.address import StoreAddress
 from provisioner.store.audit.chain import Head
 from provisioner.store.audit.continuity import Continuity, HeadFile, goes_back_to
 from provisioner.store.audit.reader import AuditLogReader
@@ -110,26 +110,28 @@ class Store:
         self.audit_log = AuditLogReader(database)
         self.collectors = StoredCollectors(database)
         self.routines = StoredRoutines(database)
-        self._leases = Leases(owner=new_owner(), time=partial(database.time, now=now), ttl=lease_ttl, clock=elapsed)
+        self._leases = Leases(
+            owner=new_owner(), time=lambda connection: database.time(connection, now), ttl=lease_ttl, clock=elapsed
+        )
         self._head_file = HeadFile(database.head_file)
         self._writer = Writer(database, self._leases, Continuity(database.place, self._head_file))
 
     @classmethod
     def create(
         cls,
-        url: str,
+        address: StoreAddress | str,
         *,
         now: Callable[[], datetime] = utc_now,
         lease_ttl: timedelta = LEASE_TTL,
         elapsed: Callable[[], float] = elapsed,
     ) -> Self:
-        """Open the store at *url*, after making it if it is not there; see :meth:`open`.
+        """Open the store at *address*, after making it if it is not there; see :meth:`open`.
 
         Raises:
 
             StoreError: It cannot be made, or what is there is no store of this version.
         """
-        database = database_at(url)
+        database = database_at(address)
         database.reserve()
         _prepare(database, schema.create)
         return cls(database, now=now, lease_ttl=lease_ttl, elapsed=elapsed)
@@ -137,17 +139,17 @@ class Store:
     @classmethod
     def open(
         cls,
-        url: str,
+        address: StoreAddress | str,
         *,
         now: Callable[[], datetime] = utc_now,
         lease_ttl: timedelta = LEASE_TTL,
         elapsed: Callable[[], float] = elapsed,
     ) -> Self:
-        """Open the store at *url*.
+        """Open the store at *address*.
 
         Args:
 
-            url: Where it is, for example ``sqlite:////var/lib/provisioner/store.db``.
+            address: Where it is; or only its URL, for example ``sqlite:////var/lib/provisioner/store.db``.
 
             now: The clock.
 
@@ -159,19 +161,19 @@ class Store:
 
             StoreError: There is none, it is not of this version, or it cannot be read.
         """
-        database = database_at(url)
+        database = database_at(address)
         _prepare(database, schema.require)
         return cls(database, now=now, lease_ttl=lease_ttl, elapsed=elapsed)
 
     @staticmethod
-    def migrate(url: str) -> None:
-        """Bring the store at *url* up to date, if it is not. Nobody may have it open meanwhile.
+    def migrate(address: StoreAddress | str) -> None:
+        """Bring the store at *address* up to date, if it is not. Nobody may have it open meanwhile.
 
         Raises:
 
             StoreError: There is none, it is newer than this program, or it cannot be written. Nothing was changed.
         """
-        schema.migrate(url)
+        schema.migrate(address)
 
     def write(self, *events: Event) -> None:
         """Store the events and all they change, in one transaction, and return when they are durable.

@@ -30,8 +30,6 @@ CONFIG = """\
 listen_addresses = '127.0.0.1'
 port = {port}
 unix_socket_directories = ''
-log_statement = 'all'
-fsync = off
 """
 
 #: Each statement is on one line, as ``postgres --single`` reads them.
@@ -61,6 +59,8 @@ class PrivatePostgresql(PrivateServer):
     user: ClassVar[str] = "provisioner"
     #: The role whose members are the accounts.
     group: ClassVar[str] = "unit_accounts"
+    #: Further lines of its configuration.
+    settings: ClassVar[str] = "log_statement = 'all'\nfsync = off\n"
     #: The server's administrator.
     admin: ClassVar[str] = "postgres"
 
@@ -109,6 +109,6 @@ class PrivatePostgresql(PrivateServer):
         options = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"]
         run([str(program.with_name("initdb")), "-D", data, *administrator, *options], who=identity())
         with (self.folder / "data/postgresql.conf").open("a", encoding="utf-8") as file:
-            file.write(CONFIG.format(port=self.port))
+            file.write(CONFIG.format(port=self.port) + self.settings)
         roles = ROLES.format(group=self.group, user=self.user, password=self.password.reveal())
         run([str(program), "--single", "-D", data, "postgres"], roles, identity())

@@ -83,7 +83,7 @@ class TestLoad:
     @pytest.mark.parametrize(
         ("text", "words"),
         [
-            ("nonsense = 1\n", "the file: unknown key nonsense; known are store, language"),
+            ("nonsense = 1\n", "the file: unknown key nonsense; known are store, store_password"),
             ('[accounts]\ndomain = "x"\nplate = "46"\n', "accounts: unknown key plate"),
             ("[accounts]\n", "accounts.domain: it is missing"),
             ("store = 1\n", "store: expected a string"),
@@ -420,3 +420,29 @@ def test_a_wrong_table_of_a_list_is_named_by_its_number() -> None:
 )
 def test_a_console_that_could_not_be_safe_is_refused(file: Path, table: str, problem: str) -> None:
     assert problem in complaint(file, f"{MINIMAL}[console]\n{table}\n")
+
+
+class TestStoreOnAServer:
+    """A password of the store is found where it is kept, and is never in the file or a message."""
+
+    @pytest.mark.parametrize(
+        "url", ["postgresql://me:hunter2@db/store", "postgresql://db/store?user=me&password=hunter2"]
+    )
+    def test_a_password_in_the_url_is_refused_and_not_repeated(self, file: Path, url: str) -> None:
+        said = complaint(file, f'store = "{url}"\n')
+
+        assert "store" in said
+        assert "store_password" in said
+        assert "hunter2" not in said
+
+    def test_the_password_is_found_by_reference(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("STORE_PASSWORD", "hunter2")
+        config = loaded(file, 'store = "postgresql://me@db/store"\nstore_password = "env:STORE_PASSWORD"\n')
+
+        assert (found := config.store_password())
+        assert found.reveal() == "hunter2"
+        assert loaded(file, 'store = "postgresql://me@db/store"\n').store_password() is None
+
+    def test_its_files_are_beside_the_configuration_unless_it_says_otherwise(self, file: Path) -> None:
+        assert loaded(file, "").store_folder == file.parent
+        assert loaded(file, 'store_folder = "state"\n').store_folder == file.parent / "state"

@@ -15,9 +15,6 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import MetaData, Table
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.schema import CreateIndex, CreateTable
 
 from provisioner.core.api.errors import StoreError
 from provisioner.core.gateways.health import TargetHealth
@@ -27,7 +24,7 @@ from provisioner.store import Store
 from provisioner.store.db import schema
 from provisioner.store.db.database import Database
 from provisioner.store.db.opening import database_at
-from provisioner.store.db.tables import metadata, operations
+from provisioner.store.db.tables import metadata
 
 pytestmark = pytest.mark.usefixtures("made_tables")
 
@@ -255,24 +252,6 @@ def test_later_store_is_left_alone(url: str, tmp_path: Path) -> None:
 
     with pytest.raises(StoreError, match="made by a later version"):
         Store.migrate(url)
-
-
-def _with_conditions(table: Table) -> Table:
-    """Return a copy whose indexes have the conditions of SQLite's. To state them twice would load a second dialect."""
-    copy = table.to_metadata(MetaData())
-    for index in copy.indexes:
-        index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]
-    return copy
-
-
-def test_postgresql_would_take_the_same_tables() -> None:
-    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
-    made = "".join(str(CreateTable(table).compile(dialect=dialect)) for table in metadata.sorted_tables)
-    indexes = [str(CreateIndex(index).compile(dialect=dialect)) for index in _with_conditions(operations).indexes]
-
-    assert "TIMESTAMP WITH TIME ZONE" in made
-    assert "WITHOUT ROWID" not in made
-    assert "CREATE UNIQUE INDEX uq_operations_login_unended ON operations (login) WHERE finished_at IS NULL" in indexes
 
 
 def test_migrations_are_shipped_beside_the_code() -> None:

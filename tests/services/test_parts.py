@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
+import attrs
 import pytest
 
 from provisioner.config.load import LoadedConfiguration
@@ -52,6 +53,15 @@ def test_a_store_that_is_not_there_is_not_made(office_config: LoadedConfiguratio
 
     with pytest.raises(StoreError):
         open_store(office_config)
+
+
+def test_a_password_that_is_not_there_keeps_the_store_shut(
+    office_config: LoadedConfiguration,
+) -> None:
+    content = attrs.evolve(office_config.content, store="postgresql://me@db/store", store_password="env:NOWHERE")
+
+    with pytest.raises(StoreError, match="store_password"):
+        open_store(attrs.evolve(office_config, content=content))
 
 
 def test_the_administrators_are_those_of_the_configuration(office_config: LoadedConfiguration) -> None:

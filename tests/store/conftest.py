@@ -31,6 +31,7 @@ from provisioner.core.model import (
 )
 from provisioner.store import Store
 from tests.planted import plant
+from tests.postgresql_stores import StoreServer
 
 EventT = TypeVar("EventT", bound=Event)
 
@@ -39,15 +40,17 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 @attrs.define
 class Clock:
-    """A clock that stands still until it is moved."""
+    """A clock that stands still until it is moved, and the clock of the database with it."""
 
     time: datetime = NOON
+    _tell: Callable[[datetime], object] = lambda _: None
 
     def __call__(self) -> datetime:
         return self.time
 
     def move(self, by: timedelta) -> None:
         self.time += by
+        self._tell(self.time)
 
 
 @attrs.define
@@ -115,14 +118,45 @@ def story() -> type[Story]:
     return Story
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test of a store on both databases, unless it is about one of them."""
+    if "url" not in metafunc.fixturenames:
+        return
+    marks = [pytest.mark.slow, pytest.mark.server("postgresql")]
+    databases = {"sqlite": "sqlite", "postgresql": pytest.param("postgresql", marks=marks)}
+    only = [name for name in databases if any(metafunc.definition.iter_markers(name))]
+    metafunc.parametrize("url", [databases[name] for name in only or databases], indirect=True)
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/store.db"
+def clock(request: pytest.FixtureRequest) -> Clock:
+    if "url" not in request.fixturenames or (url := request.getfixturevalue("url")).startswith("sqlite"):
+        return Clock()
+    server: StoreServer = request.getfixturevalue("store_server")
+    clock = Clock(tell=lambda time: server.set_clock(url, time))
+    clock.move(timedelta())
+    return clock
+
+
+@pytest.fixture
+def running_clock(request: pytest.FixtureRequest, clock: Clock, url: str) -> None:
+    """Let the clock of the database run again, for stores that are opened without a clock."""
+    if url.startswith("postgresql"):
+        server: StoreServer = request.getfixturevalue("store_server")
+        server.set_clock(url, None)
+
+
+@pytest.fixture
+def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Where a store may be made, or was made already."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield f"sqlite:///{tmp_path}/store.db"
+        return
+    monkeypatch.chdir(tmp_path)
+    server: StoreServer = request.getfixturevalue("store_server")
+    url = server.new(empty="made_tables" in request.fixturenames)
+    yield url
+    server.give_back(url)
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from provisioner.store.audit.verification import ChainFault
 if TYPE_CHECKING:
     from tests.store.conftest import Story
 
+pytestmark = pytest.mark.sqlite
+
 
 @pytest.fixture(name="folder")
 def _folder(tmp_path: Path) -> Path:

@@ -17,7 +17,8 @@ from provisioner.services.health_check.results import CheckResult, CheckStatus, 
 def check_secrets(config: LoadedConfiguration) -> Iterator[CheckResult]:
     """Say which secrets stand in the file itself, for everybody who can read it."""
     content = config.content
-    for place in places_in_clear({"targets": content.targets, "channels": content.channels, "rules": content.rules}):
+    tables = {"targets": content.targets, "channels": content.channels, "rules": content.rules}
+    for place in places_in_clear({"store_password": content.store_password, **tables}):
         yield CheckResult(
             name="config",
             status=CheckStatus.WARNING,

@@ -13,7 +13,7 @@ from provisioner.core.engine.clock import KnownTimes
 from provisioner.core.model import OperationState
 from provisioner.core.model.text import Text
 from provisioner.services.health_check.results import CheckResult, CheckStatus, problem
-from provisioner.services.parts import Clock, open_store
+from provisioner.services.parts import Clock, open_store, store_address
 from provisioner.store import Store
 from provisioner.store.db.schema import REVISION
 
@@ -22,7 +22,7 @@ def check_store(config: LoadedConfiguration, now: Clock) -> Iterator[CheckResult
     """Check the store, and the clock and the operations by what it knows."""
     try:
         open_store(config, now).close()
-        with Store.create(config.store_url) as store:  # it is there, so this only shows that it can be written
+        with Store.create(store_address(config)) as store:  # it is there, so this only shows that it can be written
             lost, head_file = store.lost_tail(), store.head_file
             known = store.clock.known_times()
     except ProvisionerError as error:

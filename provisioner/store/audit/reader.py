@@ -266,8 +266,9 @@ def _head(connection: Connection, query: Select[Any]) -> Head | None:
 
 
 def _links(connection: Connection, query: Select[Any]) -> Iterator[StoredEntry]:
-    for row in connection.execute(query.execution_options(yield_per=CHUNK)):
-        yield _link(*row)
+    with connection.execute(query.execution_options(yield_per=CHUNK)) as rows:
+        for row in rows:
+            yield _link(*row)
 
 
 def _link(seq: object, types: str, body: object, digest: object, *shown: object) -> StoredEntry:

@@ -9,10 +9,11 @@ from datetime import datetime
 from pathlib import Path
 
 import attrs
-from sqlalchemy import Column, Connection, Engine
+from sqlalchemy import Column, Connection, Engine, MetaData
 from sqlalchemy.exc import SQLAlchemyError
 
 from provisioner.core.api.errors import StoreError
+from provisioner.store.address import StoreAddress, address_of
 from provisioner.store.db.ports import Transaction
 from provisioner.store.db.transaction import DriverTransaction
 
@@ -23,17 +24,14 @@ class Database(ABC):
 
     Args:
 
-        url: Where it is, for example ``sqlite:////var/lib/provisioner/store.db``.
-
-        rebuilds_tables: Whether it is opened for migrations, which may rebuild tables that others refer to.
+        address: Where it is.
 
     Raises:
 
         StoreError: The URL names nothing that can be a store.
     """
 
-    _url: str
-    _rebuilds_tables: bool = attrs.field(default=False, kw_only=True)
+    _address: StoreAddress = attrs.field(converter=address_of)
     #: The database's name in messages.
     place: str = attrs.field(init=False)
     writer: Engine = attrs.field(init=False)
@@ -55,6 +53,11 @@ class Database(ABC):
     def head_file(self) -> Path:
         """Where it is remembered how far the audit log went."""
 
+    @property
+    @abstractmethod
+    def tables(self) -> MetaData:
+        """The tables of a store, as this kind of database has them."""
+
     @abstractmethod
     def reserve(self) -> None:
         """Prepare the place of a new store, so that nobody else can read it: it knows people's numbers."""
@@ -72,6 +75,15 @@ class Database(ABC):
             SQLAlchemyError: The database failed.
 
             StoreError: It is not where it was any more.
+        """
+
+    @abstractmethod
+    def define(self) -> AbstractContextManager[Connection]:
+        """Begin a transaction that makes tables where there may be none, and in which nobody else does.
+
+        Raises:
+
+            SQLAlchemyError: The database failed.
         """
 
     @abstractmethod
@@ -151,6 +163,17 @@ class Database(ABC):
         """Begin a transaction in which nobody else writes; see the port of the journal."""
         with self.begin() as connection:
             yield DriverTransaction(connection)
+
+    @contextmanager
+    def make(self) -> Iterator[Connection]:
+        """Give a connection on which tables are made where there may be none; all of them, or none.
+
+        Raises:
+
+            StoreError: The database failed, and nothing was made.
+        """
+        with self._failures(), self.define() as connection:
+            yield connection
 
     def close(self) -> None:
         """Close all connections, permanently."""

@@ -1,17 +1,20 @@
-"""Chooses what a store's URL names."""
+"""Chooses the kind of database that a store's URL names."""
 
 from __future__ import annotations
 
+from provisioner.store.address import StoreAddress, address_of
 from provisioner.store.db.database import Database
-from provisioner.store.db.sqlite import SqliteDatabase
+
+#: The schemes of URLs that name a PostgreSQL server.
+_POSTGRESQL = ("postgresql:", "postgresql+psycopg:")
 
 
-def database_at(url: str, *, rebuilds_tables: bool = False) -> Database:
-    """Return the database at *url*, which need not exist.
+def database_at(address: StoreAddress | str, *, rebuilds_tables: bool = False) -> Database:
+    """Return the database at an address, which need not exist.
 
     Args:
 
-        url: Where it is, for example ``sqlite:////var/lib/provisioner/store.db``.
+        address: Where it is; or only its URL, for example ``sqlite:////var/lib/provisioner/store.db``.
 
         rebuilds_tables: Whether it is opened for migrations, which may rebuild tables that others refer to.
 
@@ -19,4 +22,11 @@ def database_at(url: str, *, rebuilds_tables: bool = False) -> Database:
 
         StoreError: The URL names nothing that can be a store.
     """
-    return SqliteDatabase(url, rebuilds_tables=rebuilds_tables)
+    address = address_of(address)
+    if address.url.startswith(_POSTGRESQL):
+        from provisioner.store.db.postgresql import PostgresqlDatabase
+
+        return PostgresqlDatabase(address)
+    from provisioner.store.db.sqlite import SqliteDatabase
+
+    return SqliteDatabase(address, rebuilds_tables=rebuilds_tables)

@@ -39,9 +39,9 @@ class Reader:
             return connection.execute(query).all()
 
     def among(self, query: Select[Any], column: ColumnElement[str], values: Iterable[str]) -> Iterator[Row[Any]]:
-        """Yield the rows in which *column* is one of *values*."""
+        """Yield the rows in which *column* is one of *values*; by *column*, where the query says nothing else."""
         for chunk in chunks(dict.fromkeys(values)):
-            yield from self.all(query.where(column.in_(chunk)))
+            yield from self.all(query.where(column.in_(chunk)).order_by(column))
 
     def pages(self, query: Select[Any], *key: Column[Any], latest_first: bool = False) -> Iterator[Rows]:
         """Yield the rows in the order of *key*, which is unique, page by page."""

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, select
 
+from provisioner.store.address import StoreAddress
 from provisioner.store.audit.chain import GENESIS
 from provisioner.store.db.database import Database
 from provisioner.store.db.failures import foreign, missing, outdated, too_new
 from provisioner.store.db.opening import database_at
-from provisioner.store.db.tables import chain_head, metadata
+from provisioner.store.db.tables import chain_head
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -39,10 +40,10 @@ def create(database: Database) -> None:
 
         StoreError: The database belongs to somebody else, or cannot be written.
     """
-    with database.write() as connection:
+    with database.make() as connection:
         tables = inspect(connection).get_table_names()
         if not tables:
-            metadata.create_all(connection, checkfirst=False)
+            database.tables.create_all(connection, checkfirst=False)
             _version.create(connection, checkfirst=False)
             connection.execute(insert(chain_head), {"id": 1, "seq": 0, "hash": GENESIS})
             connection.execute(insert(_version), {"version_num": REVISION})
@@ -61,14 +62,14 @@ def check(database: Database) -> None:
         raise outdated(database.place)
 
 
-def migrate(url: str) -> None:
-    """Bring the tables of the store at *url* up to date, if they are not.
+def migrate(address: StoreAddress | str) -> None:
+    """Bring the tables of the store at *address* up to date, if they are not.
 
     Raises:
 
         StoreError: There is no store, or it is newer than this program, or it cannot be written. Nothing was changed.
     """
-    database = database_at(url, rebuilds_tables=True)
+    database = database_at(address, rebuilds_tables=True)
     try:
         require(database)
         if _is_old(database):

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import attrs
 import tenacity
-from sqlalchemy import Column, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Column, Connection, Engine, MetaData, create_engine, event, make_url
 from sqlalchemy.engine.url import URL
 from sqlalchemy.exc import ArgumentError
 
@@ -28,6 +28,7 @@ from provisioner.store.db.database import Database
 from provisioner.store.db.ports import Transaction
 from provisioner.store.db.sqlite_copying import copy_file, expect_integrity
 from provisioner.store.db.sqlite_errors import damaged, linked, store_error
+from provisioner.store.db.tables import metadata
 
 #: How many seconds a writer waits for another one.
 BUSY_TIMEOUT = 5.0
@@ -39,7 +40,7 @@ class SqliteDatabase(Database):
 
     Args:
 
-        url: Where it is, for example ``sqlite:////var/lib/provisioner/store.db``.
+        address: Where it is, for example ``sqlite:////var/lib/provisioner/store.db``.
 
         rebuilds_tables: Whether it is opened for migrations; foreign keys are then not checked.
 
@@ -48,12 +49,13 @@ class SqliteDatabase(Database):
         StoreError: The URL names no file, or a link that somebody else may have made.
     """
 
+    _rebuilds_tables: bool = attrs.field(default=False, kw_only=True)
     _path: Path = attrs.field(init=False)
     #: The device and the number of the file that was opened.
     _identity: tuple[int, int] | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
-        url = _sqlite_url(self._url)
+        url = _sqlite_url(self._address.url)
         self._path = Path(str(url.database))
         self.place = str(self._path)
         self._expect_own_link()
@@ -75,6 +77,11 @@ class SqliteDatabase(Database):
         """Where it is remembered how far the audit log went: beside the file."""
         return self._path.with_name(f"{self._path.name}.head")
 
+    @property
+    def tables(self) -> MetaData:
+        """The tables."""
+        return metadata
+
     def reserve(self) -> None:
         """Make the file if there is none, for nobody else to read."""
         with suppress(OSError):  # SQLite will say it better
@@ -89,6 +96,10 @@ class SqliteDatabase(Database):
         """Begin a transaction in which nobody else writes."""
         with self._same_file(), self.writer.begin() as connection:
             yield connection
+
+    def define(self) -> AbstractContextManager[Connection]:
+        """Begin a transaction in which nobody else writes; it needs no tables."""
+        return self.begin()
 
     @contextmanager
     def look(self) -> Iterator[Connection]:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import closing
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from provisioner.core.api.errors import BusyError, LeaseLostError, StoreError
 from provisioner.core.api.events import Event
 from provisioner.store import Store
 from provisioner.store.audit.chain import entry_hash
+from provisioner.store.db.opening import database_at
 from tests.planted import plant
 from tests.store.conftest import Story
 
@@ -44,14 +45,12 @@ def lived(store: Store, story: type[Story]) -> Store:
 
 
 @pytest.fixture
-def tamper(tmp_path: Path) -> Callable[..., None]:
+def tamper(url: str) -> Callable[..., None]:
     """Run a statement on the database, as somebody with a database shell would."""
 
-    def run(statement: str, *values: str) -> None:
-        connection = sqlite3.connect(tmp_path / "store.db")
-        with connection:
-            connection.execute(statement, values)
-        connection.close()
+    def run(statement: str, **values: str) -> None:
+        with closing(database_at(url)) as database, database.write() as connection:
+            connection.execute(text(statement), values)
 
     return run
 
@@ -69,13 +68,13 @@ def test_trail_that_nobody_touched_is_whole(lived: Store) -> None:
         ("UPDATE events SET operation_id = 'other' WHERE seq = 4", 4),
         ("UPDATE events SET kind = 'step_begun' WHERE seq = 4", 4),
         ("UPDATE events SET at = '2020-01-01 00:00:00.000000' WHERE seq = 5", 5),
-        ("UPDATE events SET hash = lower(hex(zeroblob(32))) WHERE seq = 2", 2),
+        ("UPDATE events SET hash = (SELECT hash FROM events WHERE seq = 7) WHERE seq = 2", 2),
         ("DELETE FROM events WHERE seq = 1", 1),
         ("DELETE FROM events WHERE seq = 4", 4),
         ("DELETE FROM events WHERE seq >= 6", 6),
         ("DELETE FROM events", 1),
         ("INSERT INTO events SELECT 8, at, kind, operation_id, login, actor, body, hash FROM events WHERE seq = 7", 8),
-        ("UPDATE chain_head SET hash = lower(hex(zeroblob(32)))", 7),
+        ("UPDATE chain_head SET hash = (SELECT hash FROM events WHERE seq = 2)", 7),
         ("UPDATE chain_head SET seq = 6", 7),
         ("UPDATE chain_head SET seq = 9", 8),
     ],
@@ -93,7 +92,7 @@ def test_new_event_that_was_forged_at_the_end_is_found(lived: Store, tamper: Cal
     *_, last = lived.audit_log.entries()
     forged = entry_hash(last.hash, last.body.encode())
 
-    tamper("INSERT INTO events SELECT 8, at, kind, operation_id, login, actor, body, ? FROM events LIMIT 1", forged)
+    tamper("INSERT INTO events SELECT 8, at, kind, operation_id, login, actor, body, :h FROM events LIMIT 1", h=forged)
 
     assert lived.audit_log.verify_chain() == 8
 

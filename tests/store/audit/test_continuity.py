@@ -22,6 +22,8 @@ from provisioner.store.audit.continuity import HeadFile
 if TYPE_CHECKING:
     from tests.store.conftest import Story
 
+pytestmark = pytest.mark.sqlite
+
 UNIT = Unit(code="46", name="Kahramanmaraş", kind="province")
 
 

@@ -15,6 +15,8 @@ from provisioner.store.db.database import Database
 from provisioner.store.db.opening import database_at
 from provisioner.store.db.tables import metadata
 
+pytestmark = pytest.mark.usefixtures("made_tables")
+
 
 @pytest.fixture(name="database")
 def _database(url: str) -> Iterator[Database]:
@@ -24,7 +26,7 @@ def _database(url: str) -> Iterator[Database]:
 
 
 def run(database: Database, statement: str) -> None:
-    with database.write() as connection:
+    with database.make() as connection:
         connection.execute(text(statement))
 
 
@@ -48,7 +50,7 @@ def test_making_it_twice_writes_nothing_over(database: Database) -> None:
 
 @pytest.mark.parametrize("look", [schema.create, schema.check])
 def test_a_database_of_another_program_is_left_alone(database: Database, look: Callable[[Database], None]) -> None:
-    run(database, "CREATE TABLE bookmarks (id)")
+    run(database, "CREATE TABLE bookmarks (id INTEGER)")
     with pytest.raises(StoreError, match="not a store of this program"):
         look(database)
 

@@ -164,7 +164,7 @@ class TestTakingOver:
         store.write(story("done").started(), story("done").finished())
 
         assert [operation.login for operation in other.operations.interrupted(clock())] == ["later"]
-        clock.time += timedelta(hours=1)
+        clock.move(timedelta(hours=1))
         assert [operation.login for operation in other.operations.interrupted(clock())] == ["later", "running"]
 
 
@@ -195,7 +195,11 @@ sys.stdin.read()
 def start_and_kill_a_holder(url: str) -> subprocess.Popen[str]:
     """Let another process begin an operation, and kill it."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, url], cwd=HERE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLDER, url],
+        env=os.environ | {"PYTHONPATH": str(HERE)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     with process:
         assert process.stdout
@@ -205,6 +209,7 @@ def start_and_kill_a_holder(url: str) -> subprocess.Popen[str]:
 
 
 class TestRenewal:
+    @pytest.mark.usefixtures("running_clock")
     def test_what_is_held_stays_held(self, store: Store, url: str, story: type[Story]) -> None:
         """A step that takes longer than a lease lives must not lose the account."""
         ttl = timedelta(seconds=1)
@@ -235,6 +240,7 @@ class TestRenewal:
         assert rest is not None
         assert 0 < 2 * rest < ttl.total_seconds()
 
+    @pytest.mark.usefixtures("running_clock")
     def test_does_not_prolong_what_others_hold(self, store: Store, url: str, story: type[Story]) -> None:
         """One who died would keep his accounts for as long as anybody else works."""
         mine, theirs = story("a"), story("b")

@@ -1,0 +1,284 @@
+"""PostgreSQL as the store's database, for processes on several machines.
+
+A writer first locks the one row of ``chain_head``. All writers do, so a transaction that has the lock reads what the
+last one left, as after ``BEGIN IMMEDIATE`` on SQLite. It commits without waiting for the disk, which frees the lock at
+once, and then waits for the disk in a second, tiny transaction: any later flush writes all that was committed before.
+Without that, each writer would hold the lock while the disk works, and the disk would work for one writer at a time. A
+reader may see what is gone after a crash of the server: that is harmless, as every operation writes before it acts.
+
+A process that stops, or loses its network, while it has the lock would keep all others from writing. So the server ends
+a transaction in which nothing happens for a few seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from copy import copy
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import attrs
+import tenacity
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Index,
+    MetaData,
+    Select,
+    String,
+    create_engine,
+    event,
+    func,
+    inspect,
+    make_url,
+    select,
+)
+from sqlalchemy.engine.url import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from provisioner.core.api.errors import StoreError
+from provisioner.store.db import tables
+from provisioner.store.db.database import Database
+from provisioner.store.db.ports import Transaction
+from provisioner.store.db.postgresql_errors import is_unreachable, store_error
+from provisioner.store.db.types import UtcDateTime
+
+#: How many seconds a process waits for a server that it has reached before, for example while that restarts.
+PATIENCE = 10.0
+
+#: How often that is tried, in seconds.
+PAUSE = 0.1
+
+#: What ends transactions that wait too long for others, or for their own process.
+_LIMITS = "SET LOCAL lock_timeout = '10s'; SET LOCAL idle_in_transaction_session_timeout = '5s'"
+
+_WRITE = f"""BEGIN ISOLATION LEVEL READ COMMITTED; {_LIMITS}; SET LOCAL synchronous_commit = off;
+SELECT FROM chain_head FOR UPDATE"""
+_LOOK = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {_LIMITS}"
+#: Makes all durable that was committed before.
+_FLUSH = """BEGIN; SET LOCAL synchronous_commit = on; SELECT pg_logical_emit_message(true, 'provisioner', ''); COMMIT"""
+#: The number is any one that other programs are unlikely to use.
+_DEFINE = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(7237117371)"
+
+#: The execution option that says how a transaction begins.
+_OPENING = "opening"
+
+#: How a connection notices that the other end is gone. The URL may say otherwise.
+_CONNECTION: Mapping[str, object] = {
+    "application_name": "provisioner",
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+
+#: How many connections stay open in a process.
+_POOL = 8
+
+#: Sorts as SQLite and Python do, wherever the server is and however old its libraries are.
+COLLATION = "C"
+
+_OFTEN_CHANGED: dict[str, float] = {"autovacuum_vacuum_scale_factor": 0.02, "autovacuum_vacuum_threshold": 1000}
+#: Space for new versions of a row beside the old one.
+_ROOM: dict[str, float] = {"fillfactor": 50}
+_STORAGE: Mapping[str, Mapping[str, float]] = {
+    "accounts": _OFTEN_CHANGED,
+    "operations": _OFTEN_CHANGED,
+    "leases": _OFTEN_CHANGED | _ROOM,
+    "chain_head": _OFTEN_CHANGED | _ROOM,
+}
+
+
+@attrs.define(eq=False)
+class PostgresqlDatabase(Database):
+    """A database on a PostgreSQL server. The tables are in the first schema of the role's ``search_path``.
+
+    Args:
+
+        address: Where it is, for example ``postgresql:///provisioner?host=/var/run/postgresql``.
+
+    Raises:
+
+        StoreError: The URL cannot be read, or psycopg is not installed.
+    """
+
+    _name: str = attrs.field(init=False)
+    #: Whether the server was ever reached.
+    _reached: bool = attrs.field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        url = _postgresql_url(self._address.url)
+        self._name = url.database or "provisioner"
+        self.place = url.set(password=None, query={}, drivername="postgresql").render_as_string()
+        engine = self._engine(url)
+        self.writer = engine.execution_options(**{_OPENING: _WRITE})
+        self.reader = engine.execution_options(**{_OPENING: _LOOK})
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is any table."""
+        with self.read() as connection:
+            return bool(inspect(connection).get_table_names())
+
+    @property
+    def key_file(self) -> Path:
+        """Where the key for marks of mobile numbers is: in the folder of the address, not on the server."""
+        return self._address.folder / f"{self._name}.key"
+
+    @property
+    def head_file(self) -> Path:
+        """Where it is remembered how far the audit log went: in the folder of the address."""
+        return self._address.folder / f"{self._name}.head"
+
+    @property
+    def tables(self) -> MetaData:
+        """The tables, as PostgreSQL has them."""
+        return _tables()
+
+    def reserve(self) -> None:
+        """Do nothing: the administrator of the server makes the database."""
+
+    def hold_on(self) -> None:
+        """Do nothing: that the audit log goes on shows which database it is."""
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """Begin a transaction in which nobody else writes, and make it durable in the end."""
+        with self._transaction(self.writer) as connection:
+            yield connection
+            connection.commit()
+            connection.execution_options(**{_OPENING: _FLUSH}).begin().commit()
+
+    @contextmanager
+    def define(self) -> Iterator[Connection]:
+        """Begin a transaction that makes tables: there is no row to lock yet."""
+        with self._transaction(self.writer.execution_options(**{_OPENING: _DEFINE})) as connection:
+            yield connection
+            connection.commit()
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """Begin a transaction that only reads."""
+        with self._transaction(self.reader) as connection:
+            yield connection
+            connection.commit()
+
+    def error(self, cause: BaseException) -> StoreError:
+        """Return an error of the driver as one of ours."""
+        return store_error(cause, self.place)
+
+    def time(self, transaction: Transaction, _: Callable[[], datetime]) -> datetime:
+        """Return the time of the server, because the clocks of several machines differ."""
+        [(time,)] = transaction.find(_NOW)
+        return cast("datetime", time)
+
+    def bytes_of(self, column: Column[Any]) -> str:
+        """Return an SQL expression for what a column holds."""
+        is_time = isinstance(column.type, UtcDateTime)
+        held = f"to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')" if is_time else str(column)
+        return f"convert_to({held}, 'UTF8')"
+
+    def kind_of(self, column: Column[Any]) -> str:
+        """Return an SQL expression for the kind of value: the type of the column, unless there is nothing."""
+        return f"CASE WHEN {column} IS NULL THEN 'null' ELSE 'text' END"
+
+    @contextmanager
+    def _transaction(self, engine: Engine) -> Iterator[Connection]:
+        """Give a connection on which a transaction has begun; what is not committed is rolled back."""
+        with self._begun(engine) as connection:
+            self._reached = True
+            yield connection
+
+    def _begun(self, engine: Engine) -> Connection:
+        """Begin a transaction. Nothing has happened in it, so it can begin again on another connection."""
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(self._may_pass),
+            wait=tenacity.wait_fixed(PAUSE),
+            stop=tenacity.stop_after_delay(PATIENCE),
+            reraise=True,
+        )
+        return retrying(_begin, engine)
+
+    def _may_pass(self, error: BaseException) -> bool:
+        return self._reached and isinstance(error, DBAPIError) and error.orig is not None and is_unreachable(error.orig)
+
+    def _engine(self, url: URL) -> Engine:
+        defaults = {name: value for name, value in _CONNECTION.items() if name not in url.query}
+        try:
+            engine = create_engine(
+                url.set(drivername="postgresql+psycopg"),
+                hide_parameters=True,
+                paramstyle="format",
+                pool_size=_POOL,
+                max_overflow=-1,
+                connect_args=defaults,
+            )
+        except ModuleNotFoundError:
+            raise StoreError(
+                "the store {place} needs psycopg, which is not installed",
+                cure="run: pip install 'unit-provisioner[postgres]'",
+                place=self.place,
+            ) from None
+
+        @event.listens_for(engine, "do_connect")
+        def connecting(_: Any, __: Any, ___: Any, parameters: dict[str, Any]) -> None:
+            if self._address.password:
+                parameters["password"] = self._address.password.reveal()
+
+        @event.listens_for(engine, "connect")
+        def connected(connection: Any, _: Any) -> None:
+            connection.autocommit = True  # the beginning of a transaction is a statement of ours
+
+        @event.listens_for(engine, "begin")
+        def begun(connection: Connection) -> None:
+            connection.exec_driver_sql(connection.get_execution_options()[_OPENING])
+
+        return engine
+
+
+_NOW: Select[datetime] = select(func.clock_timestamp(type_=UtcDateTime()))
+
+
+def _begin(engine: Engine) -> Connection:
+    connection = engine.connect()
+    try:
+        connection.begin()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _postgresql_url(text: str) -> URL:
+    try:
+        return make_url(text)
+    except (ArgumentError, ValueError):
+        raise StoreError(
+            "the store's URL cannot be read", cure="write it as 'postgresql://ROLE@HOST/DATABASE'"
+        ) from None
+
+
+@cache
+def _tables() -> MetaData:
+    """Return a copy of the tables with what PostgreSQL needs to be told of them."""
+    copied = MetaData(naming_convention=tables.metadata.naming_convention)
+    for original in tables.metadata.sorted_tables:
+        table = original.to_metadata(copied)
+        for column in table.columns:
+            if isinstance(column.type, String):
+                column.type = collated = copy(column.type)
+                collated.collation = COLLATION
+        for index in table.indexes:
+            _restrict(index)
+        table.dialect_options["postgresql"]["with"] = _STORAGE.get(table.name)
+    return copied
+
+
+def _restrict(index: Index) -> None:
+    """Restrict an index to the rows to which SQLite restricts it."""
+    index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]
