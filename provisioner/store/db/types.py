@@ -58,6 +58,10 @@ class ErrorText(TypeDecorator[StepError]):
     impl = Text()
     cache_ok = True
 
+    def bind_processor(self, dialect: Dialect) -> Callable[[StepError | None], str | None]:
+        """Write nearly always nothing, in one step."""
+        return lambda value: None if value is None else self.process_bind_param(value, dialect)
+
     def process_bind_param(self, value: StepError | None, _: Dialect) -> str | None:
         """Write it as an object with the fields of the class."""
         return None if value is None else json.dumps(attrs.asdict(value))
