@@ -49,11 +49,11 @@ _CONCERNS: Mapping[Concern, tuple[Text, ExitCode]] = {
 def command(session: Session) -> ExitCode:
     """Show what is due, open, failed or suspended.
 
-    The command reads only the store: no target and no channel is called. It shows no personal data. 'check' also tests
-    every component.
+    The command reads only the store and contacts no target or channel. It shows no personal data. To test every
+    component as well, use 'check'.
 
     The exit code is 4 if operations, deliveries or accounts need attention, 5 if a target or channel is quarantined,
-    and 6 if a run is held. If several apply, it is the lowest.
+    and 6 if a run is held. If several of these apply, the lowest code is used.
     """
     with session.store() as store:
         status = status_of(session.configuration, store, utc_now)
