@@ -106,9 +106,9 @@ class Search:
         yield from privacy.readable(search.by_holder(wanted))
         digits = "".join(filter(str.isdecimal, wanted))
         if len(digits) >= _DIGITS and not any(map(str.isalpha, wanted)):
-            held = {person.id: person for _, person in search.by_number(digits)}
-            may = {person.id for person in privacy.readable(held.values())}
-            yield from privacy.readable(account for account, person in search.by_number(digits) if person.id in may)
+            found = list(search.by_number(digits))
+            may = {person.id for person in privacy.readable({person.id: person for _, person in found}.values())}
+            yield from privacy.readable(account for account, person in found if person.id in may)
 
     def _login(self, wanted: str) -> str | None:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Column, ColumnElement, func, or_, select
 
@@ -38,38 +38,41 @@ class StoredSearch:
         yield from self._accounts(accounts.c.login.between(beginning, end))
 
     def by_unit(self, words: str, /) -> Iterator[Account]:
-        """Yield the accounts of units with this code, or with these letters in their names, by login."""
-        named = select(units.c.code).where(or_(_contains(units.c.name, words), units.c.code == words))
-        yield from self._accounts(accounts.c.unit.in_(named))
+        """Yield the accounts of units with this code, or with these letters in their names, by code and login."""
+        named = select(units.c.code).where(or_(units.c.code == words, _contains(units.c.name, words)))
+        yield from self._of(accounts.c.unit, (row.code for row in self._reader.all(named.order_by(units.c.code))))
 
     def by_holder(self, words: str, /) -> Iterator[Account]:
-        """Yield the accounts that a person with this ID, or with these letters in the name, holds, by login.
+        """Yield the accounts that a person with this ID, or with these letters in the name, holds, by ID and login.
 
         Only persons who were imported have names here.
         """
-        named = select(persons.c.id).where(_contains(persons.c.name, words))
-        yield from self._accounts(or_(accounts.c.holder.in_(named), accounts.c.holder == words))
+        named = select(persons.c.id).where(_contains(persons.c.name, words)).order_by(persons.c.id)
+        yield from self._of(accounts.c.holder, [words, *(row.id for row in self._reader.all(named))])
 
     def by_number(self, digits: str, /) -> Iterator[tuple[Account, Person]]:
-        """Yield the accounts whose holders have a mobile number that ends so, with the holders, by login.
+        """Yield the accounts whose holders have a mobile number that ends so, with the holders.
 
         Args:
 
-            digits: The last digits.
+            digits: The last digits, at least two.
         """
         plain: ColumnElement[str] = persons.c.mobile
         for separator in " -().":
             plain = func.replace(plain, separator, "")
-        holders = {row.id: Person(**row._asdict()) for row in self._reader.all(_PERSONS.where(plain.endswith(digits)))}
-        found = self._reader.among(select(accounts).order_by(accounts.c.login), accounts.c.holder, holders)
-        yield from ((Account(**row._asdict()), holders[row.holder]) for row in found)
+        # The last two digits of a number are never apart, and most numbers end with others.
+        query = select(persons).where(persons.c.mobile.endswith(digits[-2:]), plain.endswith(digits))
+        holders = {row.id: Person(**row._asdict()) for row in self._reader.all(query)}
+        yield from ((account, holders[account.holder or ""]) for account in self._of(accounts.c.holder, holders))
+
+    def _of(self, column: Column[str], values: Iterable[str]) -> Iterator[Account]:
+        """Yield the accounts in which a column has one of these values, some of them at a time."""
+        found = self._reader.among(select(accounts).order_by(column, accounts.c.login), column, values)
+        yield from (Account(**row._asdict()) for row in found)
 
     def _accounts(self, condition: ColumnElement[bool]) -> Iterator[Account]:
         for page in self._reader.pages(select(accounts).where(condition), accounts.c.login):
             yield from (Account(**row._asdict()) for row in page)
-
-
-_PERSONS = select(persons)
 
 
 def _contains(column: Column[str], words: str) -> ColumnElement[bool]:
