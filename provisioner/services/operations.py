@@ -156,14 +156,14 @@ class Operations:
             ],
         )
 
-    def retriable_by(self, actor: str, operation_id: str) -> Retriable:
+    def retriable_by(self, operation_id: str, *, actor: str) -> Retriable:
         """Return an operation for a retry that a person wants; see :meth:`retriable`.
 
         Args:
 
-            actor: The person, who has to be an officer of the unit of the account.
-
             operation_id: Its id, or the beginning of it.
+
+            actor: The person, who has to be an officer of the unit of the account.
 
         Raises:
 

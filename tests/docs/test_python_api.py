@@ -32,6 +32,7 @@ def test_the_services_are_those_of_the_page() -> None:
     """Taking one away breaks scripts, and is to be noticed."""
     assert list(python_api.services()) == [
         "access_requests",
+        "account_overviews",
         "accounts",
         "adoption",
         "audit_log",
@@ -45,12 +46,15 @@ def test_the_services_are_those_of_the_page() -> None:
         "health_check",
         "held_runs",
         "imports",
+        "inboxes",
         "incidents",
+        "log_ins",
         "operations",
         "persons",
         "reconcile",
         "repairs",
         "runs",
+        "search",
         "targets",
         "unit_list",
         "unit_removal",

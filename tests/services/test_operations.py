@@ -121,7 +121,7 @@ class TestStuck:
         [incomplete] = office.harness.update(["okul46"])
         retriable_by = office.harness.app.operations.retriable_by
 
-        assert [one.id for one in retriable_by(OFFICER, incomplete.id).left] == [incomplete.id]
+        assert [one.id for one in retriable_by(incomplete.id, actor=OFFICER).left] == [incomplete.id]
         for other in (STRANGER, TEACHER):
             with pytest.raises(DeniedError):
-                retriable_by(other, incomplete.id)
+                retriable_by(incomplete.id, actor=other)

@@ -30,7 +30,7 @@ def stuck(visit: Visiting) -> Response[str]:
 @changes("/operations/{operation_id:str}/retry")
 def retry(visit: Visiting, operation_id: FromPath[str]) -> Response[Any]:
     """Try an operation again now."""
-    found = visit.app.operations.retriable_by(visit.person, operation_id)
+    found = visit.app.operations.retriable_by(operation_id, actor=visit.person)
     summary = visit.app.runs.retry(found.left, found.unchanged).wait()
     if summary.is_complete:
         visit.tell(Text("the operation is done"))

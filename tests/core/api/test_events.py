@@ -12,6 +12,8 @@ from provisioner.core.api.events import Event, OperationEvent
 from provisioner.core.api.rules import Action
 
 KINDS = {
+    "BackupBegan": "backup_began",
+    "BackupMade": "backup_made",
     "OperationPlanned": "operation_planned",
     "OperationStarted": "operation_started",
     "OperationEnded": "operation_ended",
