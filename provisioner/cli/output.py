@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
+from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -60,16 +61,34 @@ class Output:
         """Whether scripts read the answer. What only they read needn't be made otherwise."""
         return self._is_json()
 
-    def document(self, content: object) -> None:
+    def document(self, content: object, long: Mapping[str, Iterable[str]] = MappingProxyType({})) -> None:
         """Print the JSON document, in JSON mode. There is never more than one.
 
         Warnings about a list that was read are in it.
+
+        Args:
+
+            content: The document.
+
+            long: Further lists of the document, by name. Their items are JSON already, and are printed one by one.
         """
         if self._is_json() and not self.answered:
             self.answered = True
             if self._warnings and isinstance(content, dict):
                 content = {**content, "warnings": self._warnings}
-            _write(_json(content).encode(), sys.stdout)
+            text = _json(content)
+            for name, items in long.items():
+                _write(f"{text[:-1]}, {_json(name)}: [".encode(), sys.stdout, nl=False)
+                before = ""
+                for item in items:
+                    _write(f"{before}{item}".encode(), sys.stdout, nl=False)
+                    before = ", "
+                text = "]}"
+            _write(text.encode(), sys.stdout)
+
+    def json(self, content: object) -> str:
+        """Return JSON as :meth:`document` prints it."""
+        return _json(content)
 
     def json_line(self, content: object) -> None:
         """Print one document of several, each in a line of its own, when it is known. No other document follows."""

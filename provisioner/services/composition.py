@@ -130,7 +130,7 @@ class Composition:
         scopes = self.config.target_scopes()
         return Planner(
             records=self.store,
-            people=People(plugins.find_person, self.store.persons.get_many, self.retry),
+            people=People(plugins.find_person, self.store.persons.get_many, self.retry, lambda: plugins.find_persons),
             targets=holding,
             session_targets=able((*holding, *others), SESSIONS),
             channels=[plugins.channels[name] for name in content.channels],

@@ -37,6 +37,9 @@ from provisioner.store import Store
 #: What a sweep reports besides operations.
 Report = Notice | Refusal | Observation | RuleFailure | VerifiedAccount | Postponed
 
+#: How many notices are passed on together.
+_TOGETHER = 500
+
 
 @attrs.frozen
 class DueList:
@@ -74,11 +77,27 @@ class SweepRun:
     _authority: Authority
     _store: Store
     _reports: list[Report] = attrs.field(factory=list, init=False)
+    #: Takes notices as they are sent, if they are not kept for :meth:`reports`; and those that wait for it.
+    _take: Callable[[Iterable[Notice]], None] | None = attrs.field(default=None, init=False)
+    _notices: list[Notice] = attrs.field(factory=list, init=False)
+    _all_told: bool = attrs.field(default=True, init=False)
     #: The operations. Iterate over it, or wait for it: the work is done meanwhile.
     run: Run = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.run = Run(self._operations(self._sweep.run()))
+
+    def pass_on_notices(self, take: Callable[[Iterable[Notice]], None], *, viewer: str) -> None:
+        """Pass notices on as they are sent, instead of keeping them for :meth:`reports`: there can be very many.
+
+        Args:
+
+            take: Takes some notices, without personal data that the viewer may not read.
+
+            viewer: The ID of the person who reads them.
+        """
+        privacy, accounts = Privacy(self._authority, viewer), self._store.accounts.get_many
+        self._take = lambda some: take(privacy.shown_notices(some, accounts))
 
     def reports(self, *, viewer: str) -> Iterator[Report]:
         """Yield what the sweep reported so far, without personal data that the viewer may not read."""
@@ -102,14 +121,30 @@ class SweepRun:
 
         What waits for the end of the quiet hours is not due.
         """
-        return not self.is_stopped and all(map(_is_well, self._reports))
+        return not self.is_stopped and self._all_told and all(map(_is_well, self._reports))
 
     def _operations(self, swept: Iterable[Swept]) -> Iterator[Operation]:
-        for found in swept:
-            if isinstance(found, Operation):
-                yield found
-            else:
-                self._reports.append(found)
+        try:
+            for found in swept:
+                if isinstance(found, Operation):
+                    yield found
+                elif isinstance(found, Notice) and self._take:
+                    self._pass_on(found)
+                else:
+                    self._reports.append(found)
+        finally:
+            self._pass_on_rest()
+
+    def _pass_on(self, notice: Notice) -> None:
+        self._all_told = self._all_told and not notice.error
+        self._notices.append(notice)
+        if len(self._notices) >= _TOGETHER:
+            self._pass_on_rest()
+
+    def _pass_on_rest(self) -> None:
+        if self._take and self._notices:
+            self._take(self._notices)
+        self._notices = []
 
 
 def _is_well(report: Report) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, tuple_, update
 
 from provisioner.core.api.events import RulesChanged
 from provisioner.core.model import Account
@@ -14,6 +14,9 @@ from provisioner.store.db.database import Database
 from provisioner.store.db.reader import Reader
 from provisioner.store.db.rows import Change, Row, add, put
 from provisioner.store.db.tables import accounts, rule_sets, schedule
+
+#: How many accounts are read together by holder: many, because what is due is sorted for each page.
+PAGE = 2000
 
 _KEEP_RULE_SET = add(rule_sets)
 _DROP_RULE_SET = delete(rule_sets).where(rule_sets.c.name == bindparam("this"))
@@ -74,6 +77,18 @@ class StoredSchedule:
         """Return how many accounts have had a deadline before this time. It costs what is due, not what exists."""
         query = select(func.count().label("total")).select_from(accounts).where(accounts.c.next_deadline < before)
         return int(self._reader.all(query)[0].total)
+
+    def due_by_holder(self, now: datetime, /) -> Iterator[Account]:
+        """Yield the accounts with a holder whose deadline has come, by holder and login."""
+        query = select(accounts).where(accounts.c.next_deadline <= now, accounts.c.holder.is_not(None))
+        # By an expression, so that the accounts that are due are sorted, and not all accounts read by holder.
+        holder = func.coalesce(accounts.c.holder, "")
+        query = query.order_by(holder, accounts.c.login).limit(PAGE)
+        page = self._reader.all(query)
+        while page:
+            yield from (Account(**row._asdict()) for row in page)
+            after = tuple_(holder, accounts.c.login) > (page[-1].holder, page[-1].login)
+            page = self._reader.all(query.where(after)) if len(page) == PAGE else ()
 
     def accounts_after(self, login: str, /) -> Iterator[Sequence[Account]]:
         """Yield all accounts whose logins come after this one, in the order of their logins, page by page."""

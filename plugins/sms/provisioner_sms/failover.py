@@ -129,7 +129,8 @@ class Failover:
     def _sent(self, message: SmsMessage, lines: Sequence[Line]) -> DeliveryReceipt:
         failures: list[tuple[Line, TargetError]] = []
         for line in lines:
-            self._hold(message.delivery_id, line.name)
+            if not self._is_alone:
+                self._hold(message.delivery_id, line.name)
             try:
                 return line.send(message, alone=self._is_alone)
             except TargetError as error:

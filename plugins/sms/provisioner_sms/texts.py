@@ -32,6 +32,9 @@ BASIC = frozenset(
 #: The characters that take two.
 EXTENDED = frozenset("\f^{}\\[~]|€")
 
+#: All characters of the alphabet.
+_SENDABLE = BASIC | EXTENDED
+
 #: How many septets one message holds, and each part of a longer one.
 SINGLE, PART = 160, 153
 
@@ -67,22 +70,23 @@ _DEFAULTS: Mapping[str, Mapping[str, str]] = {
 
 def fold(text: str) -> str:
     """Return *text* in the GSM alphabet: without Turkish marks, and with ``?`` for what cannot be written in it."""
-    return "".join(sign if sign in BASIC | EXTENDED else _plain(sign) for sign in text.translate(_FOLDS))
+    folded = text.translate(_FOLDS)
+    return folded if sendable(folded) else "".join(sign if sign in _SENDABLE else _plain(sign) for sign in folded)
 
 
 def _plain(sign: str) -> str:
     kept = "".join(part for part in unicodedata.normalize("NFKD", sign) if not unicodedata.combining(part))
-    return "".join(part if part in BASIC | EXTENDED else "?" for part in kept)
+    return "".join(part if part in _SENDABLE else "?" for part in kept)
 
 
 def sendable(text: str) -> bool:
     """Tell whether every character of *text* is in the GSM alphabet."""
-    return set(text) <= BASIC | EXTENDED
+    return _SENDABLE.issuperset(text)
 
 
 def septets(text: str) -> int:
     """Return the length of a sendable text as a phone counts it."""
-    return len(text) + sum(sign in EXTENDED for sign in text)
+    return len(text) if EXTENDED.isdisjoint(text) else len(text) + sum(sign in EXTENDED for sign in text)
 
 
 def parts(text: str) -> int:

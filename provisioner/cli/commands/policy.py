@@ -10,13 +10,14 @@ from functools import partial
 import click
 
 from provisioner.cli.commands.credentials import results_document, tell_results
-from provisioner.cli.commands.runs import follow, started, tell_notice
+from provisioner.cli.commands.runs import follow, started
 from provisioner.cli.deadlines import next_action
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import DAY, dry_run_option, json_option, recording
 from provisioner.cli.output import Output
 from provisioner.cli.render.documents import account_document
 from provisioner.cli.render.heatmap import page
+from provisioner.cli.render.notices import SaidNotices, notice_line
 from provisioner.cli.render.pages import write_page
 from provisioner.cli.render.policy_documents import (
     day_document,
@@ -130,9 +131,17 @@ def sweep(session: Session, *, clock_is_right: bool, dry_run: bool) -> ExitCode:
         results = app.credentials.resume()
         unfinished = tell_results(session, results)
         shown = results_document(session, results)
-        code = follow(
-            session, app, sweep.run, more=lambda: {**report_documents(reports(), session.output.said), **shown}
-        )
+        with SaidNotices(session.output) as notices:
+            sweep.pass_on_notices(notices.add, viewer=session.actor)
+            code = follow(
+                session,
+                app,
+                sweep.run,
+                more=lambda: {**report_documents(reports(), session.output.said), **shown},
+                long={"notices": notices},
+            )
+            for line in () if session.output.is_json else notices:
+                session.output.lines(line)
         _tell(session.output, reports())
         if sweep.is_stopped:
             session.output.note("the sweep was stopped; the next one does the rest")
@@ -206,7 +215,7 @@ def _tell(output: Output, reports: Iterable[Report]) -> None:
         if isinstance(report, Refusal):
             output.say("{login}: {action}: not done: {why}", login=report.login, action=action, why=said(report.reason))
         else:
-            tell_notice(output, report)
+            output.lines(notice_line(report, output))
 
 
 def _waiting(postponed: Postponed) -> Text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import click
@@ -12,8 +13,8 @@ from provisioner.cli import failures
 from provisioner.cli.commands.credentials import results_document, tell_results
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import dry_run_option, json_option
-from provisioner.cli.output import Output
 from provisioner.cli.render.documents import operation_document
+from provisioner.cli.render.notices import SaidNotices, notice_line
 from provisioner.cli.render.policy_documents import notice_document
 from provisioner.cli.render.preview import preview_document, tell_preview
 from provisioner.cli.session import Session
@@ -88,7 +89,12 @@ def answer(session: Session, app: Application, result: Run | RunPreview) -> Exit
 
 
 def follow(
-    session: Session, app: Application, run: Run, *, more: Callable[[], Mapping[str, object]] = dict
+    session: Session,
+    app: Application,
+    run: Run,
+    *,
+    more: Callable[[], Mapping[str, object]] = dict,
+    long: Mapping[str, SaidNotices] = MappingProxyType({}),
 ) -> ExitCode:
     """Wait for the end of a run, and say what happened to it.
 
@@ -101,6 +107,8 @@ def follow(
         run: The run.
 
         more: Returns what else there is to say in JSON, once all operations have ended.
+
+        long: Long lists of what else there is to say in JSON, by name.
 
     Raises:
 
@@ -115,13 +123,13 @@ def follow(
         for _ in session.output.progress(run, run.total, "changing accounts"):
             pass
     except Exception as error:
-        if run.is_prevented_by(error) and not any(more().values()):
+        if run.is_prevented_by(error) and not any([*more().values(), *long.values()]):
             raise
         failure = error  # what has been done until then is to be said all the same
     shown = app.runs.shown(run.ended, viewer=session.actor)
     if session.output.is_json:
         document = {**_document(session, shown, run.unchanged, run.refused), **more()}
-        session.output.document(document | ({"error": failures.document(failure, session)} if failure else {}))
+        session.output.document(document | ({"error": failures.document(failure, session)} if failure else {}), long)
     _tell(session, shown, run)
     if failure:
         for line in failures.lines(failure, session):
@@ -271,17 +279,6 @@ def _summarise(session: Session, operations: Sequence[Operation], summary: RunSu
         output.say("run 'provisioner resume' to finish incomplete operations")
 
 
-def tell_notice(output: Output, notice: Notice) -> None:
-    """Say whether a person was told."""
-    action, error = output.word(notice.deadline.action), notice.error
-    if error:
-        why = output.said(error.text)
-        output.say("{login}: {action}: not notified: {why}", login=notice.subject, action=action, why=why)
-    else:
-        person = notice.recipient
-        output.say("{login}: {action}: {person} was notified", login=notice.subject, action=action, person=person)
-
-
 @click.command("resume")
 @click.option("--due", is_flag=True, help="Skip operations that wait for a later retry.")
 @dry_run_option
@@ -309,5 +306,5 @@ def resume(session: Session, *, due: bool, dry_run: bool) -> ExitCode:
 
         followed = follow(session, app, run, more=more)
         for notice in notices():
-            tell_notice(session.output, notice)
+            session.output.lines(notice_line(notice, session.output))
         return followed or code

@@ -54,9 +54,8 @@ def deadline_document(login: str, deadline: Deadline, said: Said) -> Document:
 
 
 def report_documents(reports: Iterable[Report], said: Said) -> Document:
-    """Return what a sweep reports besides operations."""
+    """Return what a sweep reports besides operations and notices."""
     answer: dict[str, list[Document]] = {
-        "notices": [],
         "refused": [],
         "unseen": [],
         "failed_rules": [],
@@ -75,8 +74,6 @@ def report_documents(reports: Iterable[Report], said: Said) -> Document:
             answer["refused"].append(shown | {"because": said(report.reason)})
         elif isinstance(report, RuleFailure):
             answer["failed_rules"] += failure_documents([report], said)
-        else:
-            answer["notices"].append(notice_document(report, said))
     return {**answer, "postponed": postponed}
 
 

@@ -233,6 +233,11 @@ class Plugins:
         """Register an object that is neither target nor channel, for example a rule of the product."""
         self._register(name, plugin)
 
+    @property
+    def find_persons(self) -> bool:
+        """Whether any plug-in has ``person_find``."""
+        return bool(self._manager.hook.person_find.get_hookimpls())
+
     def find_person(self, request: FindPerson) -> Person | None:
         """Call ``person_find`` until a plug-in answers. A target with this hook is called as for any other hook.
 

@@ -21,7 +21,12 @@ def utc_now() -> datetime:
 
 def days_after(moment: datetime, days: int, zone: ZoneInfo) -> datetime:
     """Return the same time of day *days* days later, in UTC; earlier if negative."""
-    return _in_utc(_wall(moment, zone) + timedelta(days=days), zone) if days else moment
+    if not days:
+        return moment
+    local, later = moment.astimezone(zone), (moment + timedelta(days=days)).astimezone(zone)
+    if local.utcoffset() == later.utcoffset() and not later.fold:
+        return later.astimezone(UTC)
+    return _in_utc(_wall(moment, zone) + timedelta(days=days), zone)
 
 
 def months_after(moment: datetime, months: int, zone: ZoneInfo) -> datetime:

@@ -15,6 +15,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from gettext import NullTranslations
 from string import Formatter
 from typing import Protocol, Self
@@ -31,6 +32,13 @@ _ENGLISH = NullTranslations()
 
 #: JSON readers may not keep larger integers exactly.
 _LARGEST = 2**53
+
+
+@lru_cache(maxsize=1024)
+def _placeholders(template: str) -> frozenset[str]:
+    """Return the names of the placeholders in a template."""
+    names = (name for _, name, _, _ in Formatter().parse(template) if name is not None)
+    return frozenset(re.split(r"[.\[]", name, maxsplit=1)[0] for name in names)
 
 
 class Translator(Protocol):
@@ -79,6 +87,14 @@ class Text:
             values: What fills the other places. Never a secret.
         """
         return CountedText(singular, {"count": count, **values}, plural=plural)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every placeholder has a value, also in the messages among the values."""
+        quoted = (value for value in self.values.values() if isinstance(value, Text))
+        return all(_placeholders(template) <= self.values.keys() for template in self.templates) and all(
+            text.is_complete for text in quoted
+        )
 
     @property
     def templates(self) -> tuple[str, ...]:

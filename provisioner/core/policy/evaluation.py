@@ -74,12 +74,10 @@ def usable(answer: Iterable[object], rule: Rule | Monitor, rule_set: str) -> tup
             )
         if deadline.at.utcoffset() != timedelta(0):
             raise PluginDefectError("{rule} of rule set {rule_set} returned a time that is not in UTC", **names)
-        try:
-            str(deadline.reason)
-        except LookupError:
+        if not deadline.reason.is_complete:
             raise PluginDefectError(
                 "{rule} of rule set {rule_set} returned a reason with a placeholder that has no value", **names
-            ) from None
+            )
         deadlines.append(deadline)
     return tuple(deadlines)
 

@@ -36,6 +36,9 @@ class Schedule(Protocol):
     def due(self, now: datetime, /) -> Iterator[Account]:
         """Yield the accounts whose deadline has come, the most urgent first."""
 
+    def due_by_holder(self, now: datetime, /) -> Iterator[Account]:
+        """Yield the accounts with a holder whose deadline has come, by holder and login."""
+
     def accounts_after(self, login: str, /) -> Iterator[Sequence[Account]]:
         """Yield all accounts whose logins come after this one, in the order of their logins, page by page."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
+from itertools import groupby, islice
 from typing import TypeVar, cast
 
 import attrs
@@ -21,6 +21,7 @@ from provisioner.core.api.errors import (
     UnknownOutcomeError,
 )
 from provisioner.core.api.events import ClockConfirmed, DeadlineMet, NoticeReopened, RulesChanged, TimesCorrected
+from provisioner.core.api.fencing import Lease
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.api.rules import Deadline, Observation, Reports
 from provisioner.core.engine.engine import Engine
@@ -102,12 +103,12 @@ class Sweep:
     _failures: list[Exception] = attrs.field(factory=list, init=False)
     #: The IDs of unfinished operations that have been yielded.
     _driven_on: set[str] = attrs.field(factory=set, init=False)
-    #: What people are told about accounts, by their IDs.
-    _to_tell: dict[str | None, list[Notice]] = attrs.field(factory=lambda: defaultdict(list), init=False)
-    #: What the notices about an account are based on, by its login.
-    _based_on: dict[str, int] = attrs.field(factory=dict, init=False)
-    #: The accounts that are closed if their holders can't be warned, by login.
-    _last_calls: dict[str, DueAction] = attrs.field(factory=dict, init=False)
+    #: Whether somebody is told about accounts.
+    _has_notices: bool = attrs.field(default=False, init=False)
+    #: The logins of accounts without a holder about which somebody else is told, by the ID of that person.
+    _of_others: dict[str | None, list[str]] = attrs.field(factory=lambda: defaultdict(list), init=False)
+    #: The logins of accounts that another process is renewing.
+    _in_other_hands: set[str] = attrs.field(factory=set, init=False)
     #: The notices that wait for the end of the quiet hours.
     _postponed: Postponed | None = attrs.field(default=None, init=False)
 
@@ -136,11 +137,12 @@ class Sweep:
         self._reopen_undelivered()
         yield from self._trying(self._watch())
         closures: list[DueAction] = []
-        for page in _pages(_each_once(self.agenda.schedule.due(self._now()))):
+        began_at = self._now()
+        for page in _pages(_each_once(self.agenda.schedule.due(began_at))):
             if self.is_stopped:
                 return
             yield from self._on_page(page, closures)
-        yield from self._trying(self._tell_everybody(closures))
+        yield from self._tell_everybody(began_at, closures)
         yield from self._trying(self._close(closures))
         self.plan_ahead([demand.account.login for demand in closures])
         if not self.is_stopped:
@@ -190,9 +192,18 @@ class Sweep:
             self.agenda.schedule.save(self._rescheduled(accounts), reached=accounts[-1].login)
         self.agenda.schedule.finish()
 
-    def demands(self, accounts: Sequence[Account]) -> tuple[list[DueAction], list[RuleFailure]]:
-        """Return the due actions on each of these accounts, and the rules that failed."""
-        now, units = self._now(), self.agenda.units.get_many({account.unit for account in accounts})
+    def demands(
+        self, accounts: Sequence[Account], now: datetime | None = None
+    ) -> tuple[list[DueAction], list[RuleFailure]]:
+        """Return the due actions on each of these accounts, and the rules that failed.
+
+        Args:
+
+            accounts: The accounts.
+
+            now: When the actions are due; by default, now.
+        """
+        now, units = now or self._now(), self.agenda.units.get_many({account.unit for account in accounts})
         marks = self.agenda.marks.get_many([account.login for account in accounts])
         demands: list[DueAction] = []
         failures: list[RuleFailure] = []
@@ -243,7 +254,8 @@ class Sweep:
                     Notice(subject=observation.subject, deadline=each, recipient=observation.tell or custodian)
                     for each in latest(each for each in unmet if each.at <= self._now())
                     if each.at == last or not self._is_postponed(each)
-                ]
+                ],
+                {},
             )
 
     def _quiet_until(self) -> datetime | None:
@@ -281,45 +293,81 @@ class Sweep:
         settled = set()
         due = {demand.account.login: (demand, demand.rotate) for demand in demands if demand.rotate}
         for item in self._trying(self._change(due)):
+            if isinstance(item, Operation) and _is_in_other_hands(item):
+                self._in_other_hands.add(item.login)
             if isinstance(item, Operation) and (_is_renewed(item) or _is_in_other_hands(item)):
                 settled.add(item.login)
             yield item
         left = [*stuck, *(demand for demand in demands if demand.account.login not in settled)]
-        self._collect([(demand, demand.duties) for demand in demands])
-        self._collect([(demand, demand.warnings) for demand in left])
-        self._last_calls |= {demand.account.login: demand for demand in left if demand.closure and demand.warnings}
+        told = [demand for demand in demands if demand.duties] + [demand for demand in left if demand.warnings]
+        self._note_whom_to_tell(told)
         yield from self._trying(self._verify(left))
         closures += [demand for demand in left if demand.closure and not demand.warnings]
-        self.plan_ahead([account.login for account in accounts if account.login not in self._based_on])
+        planned = {account.login for account in accounts} - {demand.account.login for demand in told}
+        self.plan_ahead(sorted(planned))
 
-    def _collect(self, due: Iterable[tuple[DueAction, Sequence[Deadline]]]) -> None:
-        """Collect what people are told after the last page."""
-        for demand, deadlines in due:
-            login, recipient = demand.account.login, self._responsible(demand.account, demand.unit)
-            for deadline in deadlines:
-                if self._is_urgent(demand) or not self._is_postponed(deadline):
-                    notice = Notice(subject=login, login=login, deadline=deadline, recipient=recipient)
-                    self._to_tell[recipient].append(notice)
-                    self._based_on[login] = demand.basis
+    def _note_whom_to_tell(self, demands: Sequence[DueAction]) -> None:
+        """Note that somebody is told about these accounts after the last page. They are read again then."""
+        self._has_notices = self._has_notices or bool(demands)
+        for demand in demands:
+            if demand.account.holder is None:
+                recipient, login = self._responsible(demand.account, demand.unit), demand.account.login
+                self._of_others[recipient] = list(dict.fromkeys([*self._of_others[recipient], login]))
 
-    def _tell_everybody(self, closures: list[DueAction]) -> Iterator[Notice]:
+    def _tell_everybody(self, now: datetime, closures: list[DueAction]) -> Iterator[Notice]:
         """Send the notices about accounts, person after person, and collect the accounts of those who have none."""
-        some: list[Notice] = []
-        while self._to_tell:
-            some += self._to_tell.pop(next(iter(self._to_tell)))
-            if len(some) >= PAGE or not self._to_tell:
-                yield from self._tell_some(some, closures)
+        if not self._has_notices:
+            return
+        some: list[Account] = []
+        for accounts in self._by_recipient(now):
+            some += accounts
+            if len(some) >= PAGE:
+                yield from self._tell_some(some, now, closures)
                 some = []
+        yield from self._tell_some(some, now, closures)
 
-    def _tell_some(self, notices: Sequence[Notice], closures: list[DueAction]) -> Iterator[Notice]:
+    def _by_recipient(self, now: datetime) -> Iterator[list[Account]]:
+        """Yield all due accounts about which the same person may be told."""
+        for holder, held in groupby(self.agenda.schedule.due_by_holder(now), key=lambda account: account.holder):
+            others = self.agenda.accounts.get_many(self._of_others.pop(holder, ()))
+            yield [*held, *others.values()]
+        for logins in self._of_others.values():
+            yield list(self.agenda.accounts.get_many(logins).values())
+        self._of_others.clear()
+
+    def _tell_some(self, accounts: Sequence[Account], now: datetime, closures: list[DueAction]) -> Iterator[Notice]:
+        if self.is_stopped or not accounts:
+            return
+        checked, told = Lease.of(self.notifier.good_for), self._to_tell(accounts, now)
+        notices = [notice for demand, deadlines in told for notice in self._notices(demand, deadlines)]
+        based_on = {demand.account.login: demand.basis for demand, _ in told}
+        last_calls = {demand.account.login: demand for demand, _ in told if demand.closure and demand.warnings}
         unreachable = set()
-        for notice in self._trying(self._told(notices)):
+        for notice in self._trying(self._told(notices, based_on, checked)):
             if notice.error is not None and notice.tried and not isinstance(notice.error, UnknownOutcomeError):
                 unreachable.add(notice.login)
-            if notice.login not in self._last_calls.keys() & unreachable:  # for these, the closure is reported
+            if notice.login not in last_calls.keys() & unreachable:  # for these, the closure is reported
                 yield notice
-        closures += [self._last_calls[login] for login in self._last_calls.keys() & unreachable]
-        self.plan_ahead({notice.login: None for notice in notices})
+        closures += [last_calls[login] for login in last_calls.keys() & unreachable]
+        self.plan_ahead(based_on)
+
+    def _to_tell(self, accounts: Sequence[Account], now: datetime) -> list[tuple[DueAction, Sequence[Deadline]]]:
+        """Return the due actions of which people are told, each with the deadlines."""
+        waiting, found = self._waiting(accounts), list[tuple[DueAction, Sequence[Deadline]]]()
+        for demand in self.demands(accounts, now)[0]:
+            login = demand.account.login
+            deadlines = list(demand.duties if login not in waiting else ())
+            if _is_stuck_in_renewal(waiting.get(login)) or (login not in waiting and login not in self._in_other_hands):
+                deadlines += demand.warnings
+            if deadlines:
+                found.append((demand, deadlines))
+        return found
+
+    def _notices(self, demand: DueAction, deadlines: Iterable[Deadline]) -> Iterator[Notice]:
+        login, recipient = demand.account.login, self._responsible(demand.account, demand.unit)
+        for deadline in deadlines:
+            if self._is_urgent(demand) or not self._is_postponed(deadline):
+                yield Notice(subject=login, login=login, deadline=deadline, recipient=recipient)
 
     def _is_urgent(self, demand: DueAction) -> bool:
         """Whether an account is closed before the quiet hours end. A closure that is overdue waits for the warning."""
@@ -381,11 +429,24 @@ class Sweep:
             or (one.next_try_at and one.next_try_at > now)
         }
 
-    def _told(self, notices: Sequence[Notice]) -> Iterator[Notice]:
-        if notices and not self.is_stopped:
-            yield from self.notifier.tell(notices, Purpose(met=self._met_by, still_due=self._still_due))
+    def _told(
+        self, notices: Sequence[Notice], based_on: Mapping[str, int], checked: Lease | None = None
+    ) -> Iterator[Notice]:
+        """Send notices.
 
-    def _still_due(self, notices: Sequence[Notice]) -> list[Notice]:
+        Args:
+
+            notices: The notices.
+
+            based_on: What the notices about an account are based on, by its login.
+
+            checked: A lease that starts when the accounts were read; ``None`` to read them now.
+        """
+        if notices and not self.is_stopped:
+            purpose = Purpose(met=self._met_by, still_due=lambda some: self._still_due(some, based_on))
+            yield from self.notifier.tell(notices, purpose, checked=checked)
+
+    def _still_due(self, notices: Sequence[Notice], based_on: Mapping[str, int]) -> list[Notice]:
         """Return the notices that were neither sent nor made unnecessary since the accounts were read."""
         marks = self.agenda.marks.get_many({notice.subject for notice in notices})
         accounts = self.agenda.accounts.get_many({notice.login for notice in notices if notice.login})
@@ -393,7 +454,7 @@ class Sweep:
         due = {}
         for login, account in accounts.items():
             unit, met = units[account.unit], marks.get(login, ())
-            if basis(account, unit, met) != self._based_on.get(login):
+            if basis(account, unit, met) != based_on.get(login):
                 due[login] = self.policy.deadlines(account, unit, met)
         return [
             notice

@@ -1,0 +1,69 @@
+"""What a sweep says of notices: there can be very many, so they are kept on disk until all is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from tempfile import SpooledTemporaryFile
+from typing import Self
+
+from provisioner.cli.output import Output
+from provisioner.cli.render.policy_documents import notice_document
+from provisioner.core.policy.notifier import Notice
+
+#: How many octets are kept in memory.
+IN_MEMORY = 256 * 1024
+
+
+class SaidNotices:
+    """What is said of notices, one line each: as JSON, or for people. Close it, or use it as a context manager.
+
+    Iterate over it to read the lines again.
+
+    Args:
+
+        output: Where it will be said.
+    """
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._lines = SpooledTemporaryFile(  # noqa: SIM115 - closed with this object
+            IN_MEMORY, "w+", encoding="utf-8", newline="\n"
+        )
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lines.close()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[str]:
+        self._lines.seek(0)
+        for line in self._lines:
+            yield line.removesuffix("\n")
+
+    def add(self, notices: Iterable[Notice]) -> None:
+        """Note what happened to some notices."""
+        say = self._document if self._output.is_json else self._sentence
+        for notice in notices:
+            self._lines.write(f"{say(notice)}\n")
+            self._count += 1
+
+    def _document(self, notice: Notice) -> str:
+        return self._output.json(notice_document(notice, self._output.said))
+
+    def _sentence(self, notice: Notice) -> str:
+        return notice_line(notice, self._output)
+
+
+def notice_line(notice: Notice, output: Output) -> str:
+    """Return for people whether a person was told."""
+    login, action = notice.subject, output.word(notice.deadline.action)
+    if notice.error:
+        why = output.said(notice.error.text)
+        return output.text("{login}: {action}: not notified: {why}", login=login, action=action, why=why)
+    person = notice.recipient
+    return output.text("{login}: {action}: {person} was notified", login=login, action=action, person=person)
