@@ -46,8 +46,8 @@ class RenewOrClose(Rule):
         changed = _ageing_since(facts.account)
         if changed is None:
             return []
-        start, days = self._term(changed, facts)
-        closing, mail = self._closing(facts.days_after(start, days), changed, facts), facts.account.mail
+        start, days, end = self._term(changed, facts)
+        closing, mail = self._closing(end, changed, facts), facts.account.mail
         day = facts.written_day(closing)
         digest = _digest(day)
         warnings = [
@@ -72,12 +72,12 @@ class RenewOrClose(Rule):
     def _notice_period(self) -> int:
         return max(self.warn_days, default=0)
 
-    def _term(self, changed: datetime, facts: Facts) -> tuple[datetime, int]:
-        """Return from when on the account has how many days."""
-        since = facts.since
-        if since and facts.days_after(changed, self.days) < facts.days_after(since, self._notice_period):
-            return since, self._notice_period
-        return changed, self.days
+    def _term(self, changed: datetime, facts: Facts) -> tuple[datetime, int, datetime]:
+        """Return from when on the account has how many days, and when they end."""
+        since, end = facts.since, facts.days_after(changed, self.days)
+        if since and end < (earliest := facts.days_after(since, self._notice_period)):
+            return since, self._notice_period, earliest
+        return changed, self.days, end
 
 
 @attrs.frozen(kw_only=True)

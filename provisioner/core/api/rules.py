@@ -46,6 +46,17 @@ class Deadline:
     #: the count and lists the accounts. ``None`` if each account needs a message of its own.
     digest: CountedText | None = None
 
+    def of(self, rule_set: str) -> Deadline:
+        """Return the deadline as one of a rule set. The product calls it for each deadline of each account."""
+        return Deadline(
+            action=self.action,
+            at=self.at,
+            reason=self.reason,
+            source=self.source,
+            rule_set=rule_set,
+            digest=self.digest,
+        )
+
 
 @attrs.frozen(kw_only=True)
 class MetDeadline:

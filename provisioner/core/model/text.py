@@ -91,10 +91,11 @@ class Text:
     @property
     def is_complete(self) -> bool:
         """Whether every placeholder has a value, also in the messages among the values."""
-        quoted = (value for value in self.values.values() if isinstance(value, Text))
-        return all(_placeholders(template) <= self.values.keys() for template in self.templates) and all(
-            text.is_complete for text in quoted
-        )
+        names = self.values.keys()
+        for template in self.templates:
+            if not _placeholders(template) <= names:
+                return False
+        return all(value.is_complete for value in self.values.values() if isinstance(value, Text))
 
     @property
     def templates(self) -> tuple[str, ...]:

@@ -242,4 +242,4 @@ def _by_rule_set(marks: Iterable[MetDeadline]) -> _Met:
 
 
 def _named(deadlines: Iterable[Deadline], rule_set: RuleSet) -> list[Deadline]:
-    return [attrs.evolve(deadline, rule_set=rule_set.name) for deadline in deadlines]
+    return [deadline.of(rule_set.name) for deadline in deadlines]
