@@ -79,6 +79,18 @@ class TestSweep:
         reports = sweep.reports(viewer=ADMINISTRATOR)
         assert [report.deadline.action for report in reports if isinstance(report, Notice)] == [Action.DUTY] * 2
 
+    def test_keeps_no_notices_that_are_passed_on(self, ruled: Application, clock: FakeClock) -> None:
+        clock.advance(timedelta(days=200))
+        told = list[Notice]()
+
+        sweep = ruled.deadlines.sweep(clock_confirmed_by=ADMINISTRATOR)
+        sweep.pass_on_notices(told.extend, viewer=ADMINISTRATOR)
+        sweep.run.wait()
+
+        assert [notice.deadline.action for notice in told] == [Action.DUTY] * 2
+        assert not [report for report in sweep.reports(viewer=ADMINISTRATOR) if isinstance(report, Notice)]
+        assert sweep.is_complete
+
     def test_does_nothing_if_the_clock_cannot_be_believed(self, ruled: Application, clock: FakeClock) -> None:
         clock.advance(-timedelta(days=200))
 

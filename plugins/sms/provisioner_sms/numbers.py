@@ -85,6 +85,8 @@ def written(number: str, form: NumberFormat, country: str) -> str:
 
         RefusedError: The gateway would take it for another number, and send the password to a stranger.
     """
+    if form is NumberFormat.E164:  # with its country code, it is read as no other number
+        return number
     text = _written(number, form)
     reading = phonenumbers.parse(text, country)
     is_same = phonenumbers.format_number(reading, PhoneNumberFormat.E164) == number
@@ -97,13 +99,9 @@ def written(number: str, form: NumberFormat, country: str) -> str:
 
 
 def _written(number: str, form: NumberFormat) -> str:
-    match form:
-        case NumberFormat.E164:
-            return number
-        case NumberFormat.DIGITS:
-            return number.removeprefix("+")
-        case NumberFormat.NATIONAL:
-            return phonenumbers.national_significant_number(phonenumbers.parse(number))
+    if form is NumberFormat.NATIONAL:
+        return phonenumbers.national_significant_number(phonenumbers.parse(number))
+    return number.removeprefix("+")
 
 
 def _verify(regions: tuple[str, ...]) -> None:

@@ -51,6 +51,13 @@ def test_one_who_cannot_be_asked_about_keeps_no_other_from_being_found(make: Cal
     assert found.errors == {"3": error}
 
 
+def test_nobody_is_asked_where_there_is_no_personnel_system() -> None:
+    asked = people({"3": TransientError("HTTP 500")}, stored={"3": KNOWN["3"]})
+    asked.has_system = lambda: False
+
+    assert asked.look_up(["3", "4"]).persons == {"3": KNOWN["3"]}
+
+
 def test_the_store_does_not_answer_for_one_who_cannot_be_asked_about() -> None:
     """A mobile number of last year is not current (001 ¶5)."""
     found = people({"3": TransientError("HTTP 500")}, stored={"3": KNOWN["3"], "x": Person(id="x", name="X")})

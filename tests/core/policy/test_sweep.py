@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import NoReturn
@@ -1018,6 +1020,37 @@ class TestDigest:
             "please renew the passwords of 12 accounts by 04.02.2026; otherwise they will be closed: "
         )
         assert all(f"birim{n}" in text for n in range(12))
+        assert sweep(harness) == []
+
+    def test_accounts_that_nobody_holds_are_told_of_with_those_of_the_same_person(self, world: World) -> None:
+        units = [attrs.evolve(OFFICE, code=f"o{n}", login=f"birim{n}") for n in range(3)]
+        harness = world.start(RENEWAL)
+        harness.know(units=units, persons=[AYSE])
+        sweep(harness)
+        harness.open([unit.code for unit in units])
+        with closing(sqlite3.connect(world.folder / "store.sqlite")) as database, database:
+            database.execute("UPDATE accounts SET holder = NULL WHERE login <> 'birim1'")
+        world.clock.advance(23 * DAY)
+
+        assert len(sweep(harness)) == 3
+        [text] = world.told(AYSE)
+        assert "3 accounts" in text
+
+    def test_persons_on_different_pages_get_one_message_each(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("provisioner.store.schedule.PAGE", 3)
+        monkeypatch.setattr("provisioner.core.policy.sweep.PAGE", 4)
+        units = [attrs.evolve(OFFICE, code=f"o{n}", login=f"b{n:02}", custodian=f"p{n % 4}") for n in range(20)]
+        persons = [attrs.evolve(AYSE, id=f"p{n}", mobile=f"+905320000{n:03}") for n in range(4)]
+        harness = world.start(RENEWAL)
+        harness.know(units=units, persons=persons)
+        sweep(harness)
+        harness.open([unit.code for unit in units])
+        world.clock.advance(23 * DAY)
+
+        assert len(sweep(harness)) == 20
+        assert [len(world.told(person)) for person in persons] == [1] * 4
         assert sweep(harness) == []
 
     def test_two_crashes_send_a_warning_once_more_only(self, world: World) -> None:
