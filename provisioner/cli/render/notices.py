@@ -47,9 +47,9 @@ class SaidNotices:
 
     def add(self, notices: Iterable[Notice]) -> None:
         """Note what happened to some notices."""
-        say = self._document if self._output.is_json else self._sentence
+        line_of = self._document if self._output.is_json else self._sentence
         for notice in notices:
-            self._lines.write(f"{say(notice)}\n")
+            self._lines.write(f"{line_of(notice)}\n")
             self._count += 1
 
     def _document(self, notice: Notice) -> str:
