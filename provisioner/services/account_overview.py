@@ -39,7 +39,8 @@ class AccountOverview:
     details: AccountDetails
     #: The units from the top down to that of the account.
     units: Sequence[Unit]
-    #: The holder, as the personnel system knows the person now.
+    #: The holder, as the personnel system knows the person now; ``None`` if nobody is known, or if the viewer may not
+    #: read the person's data.
     holder: Person | None
     #: Why the personnel system can't be asked about the holder. Then the holder is as the store knows the person.
     holder_error: TargetError | None
@@ -113,15 +114,19 @@ class AccountOverviews:
         [details] = account_details(self.store, [account])
         found = self.people.look_up([account.holder] if account.holder else [])
         known = {**self.store.persons.get_many(found.errors), **found.persons}
-        privacy = Privacy(self.authority, viewer)
+        privacy, holder = Privacy(self.authority, viewer), known.get(account.holder or "")
         return AccountOverview(
             details=details,
             units=self.store.units.path(account.unit),
-            holder=known.get(account.holder or ""),
+            holder=holder if holder and privacy.may_read(holder) else None,
             holder_error=next(iter(found.errors.values()), None),
             last_seen=self.store.last_seen.times(account.login),
             answers=self.store.verifications.of_account(account.login, self.targets),
-            deliveries=_latest(self.store.deliveries.recent(account.login)),
+            deliveries=list(
+                privacy.shown_deliveries(
+                    _latest(self.store.deliveries.recent(account.login)), self.store.accounts.get_many
+                )
+            ),
             deadlines=self.deadlines.of_account(account),
             operations=_latest(
                 privacy.shown_operations(self.store.operations.find(login=account.login), self.store.accounts.get_many)
@@ -142,7 +147,7 @@ class AccountOverviews:
 
             InputError: There is no such account, or it has no holder who is known.
 
-            DeniedError: The viewer may not read who holds the account.
+            DeniedError: The viewer may not read who holds the account, or not the person's data.
 
             TargetError: The personnel system can't be used.
         """
@@ -152,6 +157,7 @@ class AccountOverviews:
         if person is None:
             message = Text("nobody who is known holds {login}", {"login": account.login})
             raise InputError([Problem(field="login", message=message)])
+        Privacy(self.authority, viewer).require(person)
         self.record(NumberShown(at=self.now(), actor=viewer, login=account.login, person=holder))
         return person
 

@@ -15,8 +15,9 @@ from provisioner.store import Store
 #: The number of letters or digits from which is searched.
 SHORTEST = 2
 
-#: The number of digits from which they are taken for the end of a mobile number.
-_DIGITS = 4
+#: The number of digits from which they are taken for the end of a mobile number, and for a whole one. Between the two,
+#: only the last ones count: a person who tries digits would learn a number, which is masked, one digit at a time.
+_DIGITS, _WHOLE = 4, 10
 
 #: The number of accounts that a search returns.
 _MOST = 50
@@ -64,7 +65,7 @@ class Search:
         Args:
 
             words: The beginning of a login, a part of the name of a unit or of a holder, the code of a unit, the ID of
-                a holder, or the last digits of the holder's mobile number, at least four.
+                a holder, or the last four digits of the holder's mobile number or all of them.
 
             viewer: Who searches.
         """
@@ -106,6 +107,7 @@ class Search:
         yield from privacy.readable(search.by_holder(wanted))
         digits = "".join(filter(str.isdecimal, wanted))
         if len(digits) >= _DIGITS and not any(map(str.isalpha, wanted)):
+            digits = digits if len(digits) >= _WHOLE else digits[-_DIGITS:]
             found = list(search.by_number(digits))
             may = {person.id for person in privacy.readable({person.id: person for _, person in found}.values())}
             yield from privacy.readable(account for account, person in found if person.id in may)

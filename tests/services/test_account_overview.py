@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from provisioner.core.api.errors import DeniedError, InputError
+from provisioner.core.governance.privacy import MASK
 from provisioner.core.model import OperationKind, TargetState
-from tests.console_office import ADMINISTRATOR, OFFICER, STRANGER, TEACHER, Office
+from tests.console_office import ADMINISTRATOR, OFFICER, PERSONS, STRANGER, TEACHER, Office
 
 
 def test_all_that_is_known_comes_together(office: Office) -> None:
@@ -33,6 +35,28 @@ def test_those_who_may_not_read_the_holder_see_nothing(office: Office) -> None:
         with pytest.raises(DeniedError):
             office.harness.app.account_overviews.number_of_holder("okul46", viewer=viewer)
     assert "number_shown" not in office.kinds()
+
+
+def test_an_officer_reads_no_number_of_a_holder_from_another_unit(office: Office) -> None:
+    """The command 'person show' denies it, too."""
+    office.harness.know(persons=[attrs.evolve(PERSONS[0], unit="baska")])
+    overviews = office.harness.app.account_overviews
+
+    assert overviews.of("okul46", viewer=OFFICER).holder is None
+    with pytest.raises(DeniedError):
+        overviews.number_of_holder("okul46", viewer=OFFICER)
+    for viewer in (TEACHER, ADMINISTRATOR):
+        holder = overviews.of("okul46", viewer=viewer).holder
+        assert holder == overviews.number_of_holder("okul46", viewer=viewer)
+    assert office.kinds().count("number_shown") == 2
+
+
+def test_a_holder_does_not_read_who_got_passwords_before(office: Office) -> None:
+    office.harness.hand_over("okul46", STRANGER)
+    overviews = office.harness.app.account_overviews
+
+    assert [one.person for one in overviews.of("okul46", viewer=STRANGER).deliveries] == [STRANGER, MASK]
+    assert [one.person for one in overviews.of("okul46", viewer=OFFICER).deliveries] == [STRANGER, TEACHER]
 
 
 def test_a_number_that_is_shown_is_in_the_audit_log(office: Office) -> None:

@@ -31,6 +31,14 @@ def test_the_end_of_a_number_finds_only_persons_who_may_be_read(office: Office) 
     assert logins(office, "67", ADMINISTRATOR) == []
 
 
+def test_more_digits_of_a_number_than_four_tell_no_more(office: Office) -> None:
+    """Ten tries for each digit would show the number, and the audit log wouldn't have it."""
+    for digits in ("4567", "04567", "234567"):
+        assert logins(office, digits, OFFICER) == ["okul46"]
+    assert logins(office, "0532 123 45 67", OFFICER) == ["okul46"]
+    assert logins(office, "531 123 45 67", OFFICER) == []
+
+
 def test_a_login_may_have_its_domain_and_too_little_finds_nothing(office: Office) -> None:
     assert logins(office, "OKUL46@meb.gov.tr", ADMINISTRATOR) == ["okul46"]
     assert logins(office, " o ", ADMINISTRATOR) == []

@@ -57,6 +57,7 @@ def _shown(visit: Visit, login: str, *, number: str | None = None) -> Response[A
 
 def _persons(overview: AccountOverview) -> list[str | None]:
     return [
+        overview.account.holder,
         *(delivery.person for delivery in overview.deliveries),
         *(person for operation in overview.operations for person in (operation.actor, operation.holder)),
         *(request.requester for request in overview.requests),
