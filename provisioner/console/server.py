@@ -17,11 +17,13 @@ from litestar.concurrency import set_asyncio_executor
 
 from provisioner.catalogue import Catalogue
 from provisioner.config.early import LANGUAGES
+from provisioner.config.load import ConsoleSettings
 from provisioner.console.sessions import ConsoleSessions
 from provisioner.console.site import Site
 from provisioner.console.visit import Console
 from provisioner.console.web import make_web
 from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.governance.log_ins import LogInWay
 from provisioner.services.application import Application
 
 #: How long requests that are being answered may take when the server stops, in seconds.
@@ -61,6 +63,7 @@ def serve(
     site = None if demo else Site.behind_proxy(settings)
     if demo:
         Site.require_this_machine(host)
+        _require_passwords(settings)
     listener = _listener(host, port)
     port = listener.getsockname()[1]
     place = site or Site.on_this_machine(port)
@@ -79,6 +82,20 @@ def serve(
         _Server(config, stop=stop, ready=lambda: ready(url)).run(sockets=[listener])
     finally:
         console.background.close()
+
+
+def _require_passwords(settings: ConsoleSettings) -> None:
+    """Check that people prove who they are where no proxy does it.
+
+    Raises:
+
+        ConfigurationError: They don't.
+    """
+    if settings.log_in is LogInWay.PROXY:
+        raise ConfigurationError(
+            "--demo has no reverse proxy: everybody on this machine could log in as anybody",
+            cure="remove console.log_in, so that people log in with passwords",
+        )
 
 
 def make_console(app: Application, site: Site) -> Console:

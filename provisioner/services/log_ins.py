@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from datetime import datetime
 
 import attrs
 
 from provisioner.config.load import ConsoleSettings
-from provisioner.core.api.errors import ConfigurationError, DeniedError, TargetError
+from provisioner.core.api.errors import ConfigurationError, DeniedError, TargetError, UnavailableError
 from provisioner.core.api.messages import Presence, ProbeAccount
 from provisioner.core.engine.plan import POLICY_ACTOR
 from provisioner.core.engine.ports import Recorder
@@ -35,6 +36,8 @@ class LogInThrottles:
         self.per_address = Throttle(settings.denied_per_address, settings.denied_within)
         #: What was written down about throttled log-ins: one entry for each login and address within the period.
         self.noted = Throttle(1, settings.denied_within)
+        #: Log-ins that wait for the target at once: half of the threads. If it hangs, the others still answer.
+        self.waiting = threading.BoundedSemaphore(max(1, settings.threads // 2))
 
 
 @attrs.frozen(kw_only=True)
@@ -189,7 +192,12 @@ class LogIns:
 
     def _accepted(self, account: Account, secret: Secret) -> str | None:
         """Return the holder if the target accepts the password. It isn't asked again: it may count the tries."""
-        report = self._target.probe(ProbeAccount(account=account, secret=secret))
+        if not self.throttles.waiting.acquire(blocking=False):
+            raise UnavailableError("too many log-ins are waiting for the mail system", cure="try again in a minute")
+        try:
+            report = self._target.probe(ProbeAccount(account=account, secret=secret))
+        finally:
+            self.throttles.waiting.release()
         return account.holder if report.secret_accepted and report.presence is Presence.ENABLED else None
 
     def _require_room(self, login: str, address: str, at: datetime) -> None:

@@ -38,6 +38,17 @@ def test_nothing_is_served_without_a_proxy(office: Office) -> None:
     assert "console.url or console.proxies is missing" in answer.err
 
 
+def test_the_demo_believes_no_header(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a proxy, everybody on this machine can send the header that names an administrator."""
+    monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)
+    with office.config.open("a") as file:
+        file.write('[console]\nlog_in = "proxy"\n')
+
+    answer = office.type("console", "serve", "--demo", "--port", "0")
+
+    assert (answer.code, "--demo has no reverse proxy" in answer.err) == (2, True)
+
+
 def test_the_demo_is_not_for_other_machines(office: Office) -> None:
     answer = office.type("console", "serve", "--demo", "--host", "10.1.2.3", "--port", "0")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +14,7 @@ import pytest
 
 from provisioner import hookimpl
 from provisioner.config.load import ConsoleSettings
-from provisioner.core.api.errors import ConfigurationError, DeniedError, TargetError
+from provisioner.core.api.errors import ConfigurationError, DeniedError, TargetError, UnavailableError
 from provisioner.core.api.messages import AccountReport, ProbeAccount
 from provisioner.core.governance.log_ins import LoggedIn, LogInDenied, LogInWay
 from provisioner.core.model.secret import Secret
@@ -138,6 +140,30 @@ def test_a_target_that_cannot_answer_counts_as_no_try(door: Door) -> None:
     door.faults.clear()
     cast("FakeClock", door.harness.clock).advance(timedelta(minutes=10))
 
+    assert door.enter().actor == HOLDER.id
+
+
+def test_a_target_that_hangs_takes_half_of_the_threads(door: Door) -> None:
+    """The console would show no page to anybody until the target answers."""
+    door.throttles = LogInThrottles(ConsoleSettings(threads=4, denied_per_login=3))
+    hanging, go_on = threading.Semaphore(0), threading.Event()
+
+    def hang() -> None:
+        hanging.release()
+        assert go_on.wait(10)
+
+    door.faults.pause = hang
+    door.faults.on("account_probe", Fault.PAUSE)
+    with ThreadPoolExecutor(3) as pool:
+        waiting = [pool.submit(door.enter) for _ in range(2)]
+        assert all(hanging.acquire(timeout=10) for _ in range(2))
+        try:
+            refused = pool.submit(door.enter).exception(timeout=5)
+        finally:
+            go_on.set()
+
+    assert isinstance(refused, UnavailableError)
+    assert [one.result().actor for one in waiting] == [HOLDER.id] * 2
     assert door.enter().actor == HOLDER.id
 
 
