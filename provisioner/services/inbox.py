@@ -22,6 +22,8 @@ _OWN = 30
 
 _OFFICERS = frozenset({Role.OFFICER, Role.ADMINISTRATOR})
 
+_NO_PART = Denial(reason=Text("you have no part in this request"), cure=Text(""))
+
 
 @attrs.frozen(kw_only=True)
 class RequestInbox:
@@ -135,18 +137,23 @@ class RequestInboxes:
             return Denial(reason=failure.text, cure=failure.cure)
         requester = found.persons.get(request.requester)
         if requester is None:
-            reason = Text("the personnel system does not know {person}", {"person": request.requester})
-            return Denial(reason=reason, cure=Text(""))
+            return Denial(reason=Text("the personnel system does not know the requester"), cure=Text(""))
         try:
             accountable = self.rules.authority.require_decider(request, person, requester)
             self.rules.authority.require_no_other_part(request, person, accountable)
         except DeniedError as error:
-            return Denial(reason=error.text, cure=error.cure)
+            return self._shown(error, request, person)
         return None
 
     def _why_not_carried_out(self, request: AccessRequest, person: str) -> Denial | None:
         try:
             self.rules.authority.require_officer(request, person)
         except DeniedError as error:
-            return Denial(reason=error.text, cure=error.cure)
+            return self._shown(error, request, person)
         return None
+
+    def _shown(self, error: DeniedError, request: AccessRequest, viewer: str) -> Denial:
+        """Return why something is denied. It names persons, so those who may not read the request are told less."""
+        if request.requester == viewer or Privacy(self.authority, viewer).may_read(request):
+            return Denial(reason=error.text, cure=error.cure)
+        return _NO_PART

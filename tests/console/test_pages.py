@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from provisioner.core.governance.log_ins import LogInWay
 from provisioner.core.model import AccountState
 from provisioner.testing.faults import Fault
@@ -55,6 +57,24 @@ def test_a_session_ends_with_the_account(office: Office) -> None:
     assert browser.get("/").status_code == 303
 
 
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Fault.REFUSE, "the account is not closed; the history says why"),
+        (Fault.CANNOT_CONNECT, "the account is not closed on every target yet; the rest is tried again by itself"),
+    ],
+)
+def test_an_account_that_is_not_closed_is_not_told_to_be(office: Office, fault: Fault, said: str) -> None:
+    """After a refusal, the page said that it was closed where possible and that the rest follows."""
+    office.faults.on("account_close", fault)
+    browser = office.logged_in(OFFICER)
+
+    browser.post("/accounts/okul46/close", {"reason": "çalındı", "password": office.password(OFFICER)})
+
+    assert office.harness.account("okul46").state is AccountState.OPEN
+    assert said in browser.get("/accounts/okul46").text
+
+
 def test_an_emergency_works_with_a_target_down_and_needs_the_password(office: Office) -> None:
     browser = office.logged_in(OFFICER)
     form = {"reason": "çalındı", "password": "wrong-Password-1"}
@@ -65,7 +85,7 @@ def test_an_emergency_works_with_a_target_down_and_needs_the_password(office: Of
     office.faults.on("account_close", Fault.CANNOT_CONNECT)
     form["password"] = office.password(OFFICER)
     assert browser.post("/accounts/okul46/close", form).status_code == 303
-    assert "the rest follows by itself" in browser.get("/accounts/okul46").text
+    assert "the rest is tried again by itself" in browser.get("/accounts/okul46").text
     assert "okul46" in browser.get("/operations").text
     office.faults.clear()
 

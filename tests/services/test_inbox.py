@@ -35,6 +35,16 @@ def test_a_request_goes_from_one_inbox_to_the_next(office: Office) -> None:
     assert app.inboxes.of(OFFICER).waiting == 0
 
 
+def test_a_stranger_does_not_read_in_the_reasons_who_has_a_part(office: Office) -> None:
+    """The page masks the requester, and the reason why the viewer can't decide had the ID."""
+    app, request = office.harness.app, submitted(office)
+
+    assert said(app.inboxes.steps(request, viewer=STRANGER).not_deciding) == "you have no part in this request; "
+    assert SUPERVISOR in said(app.inboxes.steps(request, viewer=OFFICER).not_deciding)
+    approved = app.access_requests.approve(request.id, actor=SUPERVISOR)
+    assert said(app.inboxes.steps(approved, viewer=STRANGER).not_carrying_out) == "you have no part in this request; "
+
+
 def test_nobody_decides_on_or_carries_out_an_own_request(office: Office) -> None:
     """Three persons, also if one of them has all the rights."""
     own = submitted(office, actor=OFFICER, login="bilgi46")

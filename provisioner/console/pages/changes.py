@@ -13,6 +13,7 @@ from provisioner.console.routing import changes, reads
 from provisioner.console.visit import Visit, Visiting
 from provisioner.core.api.errors import InputError, Problem, ProvisionerError
 from provisioner.core.engine.plan import Initiator
+from provisioner.core.model import OperationState
 from provisioner.core.model.text import Text
 
 #: How many operations the page shows of each kind.
@@ -97,8 +98,10 @@ def close(visit: Visiting, login: FromPath[str]) -> Response[Any]:
         visit.tell(Text("the account is closed on every target"))
     elif summary.is_held:
         visit.tell(Text("the run exceeds the mass-change limit; another person has to release it"))
+    elif OperationState.INCOMPLETE in summary.states:
+        visit.tell(Text("the account is not closed on every target yet; the rest is tried again by itself"))
     else:
-        visit.tell(Text("the account is closed where that was possible; the rest follows by itself"))
+        visit.tell(Text("the account is not closed; the history says why"))
     return visit.redirect(f"/accounts/{login}")
 
 
