@@ -33,6 +33,8 @@ class ConsoleSession:
     language: str = ""
     #: What the next page begins with.
     notice: Text | None = None
+    #: Held while a form is worked on that would take effect twice if a person clicks twice.
+    one_at_a_time: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
 
 
 class ConsoleSessions:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -165,6 +166,11 @@ class Visit:
         """Return an answer that leads to another page of the console."""
         location = quote(own_path(path), safe="/?=&%")
         return Response(None, media_type=MediaType.TEXT, status_code=303, headers={"location": location})
+
+    @property
+    def one_at_a_time(self) -> AbstractContextManager[object]:
+        """A block that only one request of the session works in at a time."""
+        return self._known_session.one_at_a_time
 
     def tell(self, notice: Text) -> None:
         """Let the next page of this session begin with a message."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 
 from provisioner.core.governance.log_ins import LogInWay
 from provisioner.core.model import AccountState
 from provisioner.testing.faults import Fault
-from tests.console_office import ADMINISTRATOR, OFFICER, SUPERVISOR, TEACHER, Office
+from tests.console_office import ADMINISTRATOR, OFFICER, SUPERVISOR, TEACHER, Browser, Office
 
 
 def test_a_number_is_masked_until_somebody_asks_for_it(office: Office) -> None:
@@ -55,6 +57,23 @@ def test_a_session_ends_with_the_account(office: Office) -> None:
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/login")
     assert browser.get("/").status_code == 303
+
+
+def test_a_form_that_is_sent_twice_makes_one_request(office: Office) -> None:
+    """A double click made two, because neither knew of the other."""
+    browser = office.logged_in(TEACHER)
+    form = {"csrf": browser.csrf(), "login": "okul46", "kind": "rotate", "reason": "unuttum", "to": ""}
+
+    def send(_: int) -> str:
+        twin = Browser(office.web, cookies=httpx.Cookies(browser.cookies))
+        headers = {"sec-fetch-site": "same-origin"}
+        return twin.send("POST", "/requests/new", headers=headers, data=form).headers["location"]
+
+    with ThreadPoolExecutor(4) as pool:
+        addresses = set(pool.map(send, range(4)))
+
+    [request] = office.harness.app.access_requests.listed(viewer=ADMINISTRATOR)
+    assert addresses == {f"/requests/{request.id}"}
 
 
 @pytest.mark.parametrize(

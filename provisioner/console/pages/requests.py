@@ -39,13 +39,14 @@ def submit(visit: Visiting) -> Response[Any]:
     """Submit a new request."""
     given = {name: visit.text(name) for name in _FIELDS}
     try:
-        request = visit.app.access_requests.submit(
-            given["login"],
-            _kind(given["kind"]),
-            actor=visit.person,
-            reason=_required(given, "reason"),
-            recipient=given["to"] or None,
-        )
+        with visit.one_at_a_time:
+            request = visit.app.access_requests.submit(
+                given["login"],
+                _kind(given["kind"]),
+                actor=visit.person,
+                reason=_required(given, "reason"),
+                recipient=given["to"] or None,
+            )
     except ProvisionerError as error:
         failure = failure_of(error)
         return visit.page("new_request.html", status=failure.status, given=given, kinds=REQUESTABLE, failure=failure)
