@@ -18,8 +18,8 @@ from provisioner.services.parts import Clock
 from provisioner.store import Store
 
 
-def require_importer(authority: Authority, actor: str) -> None:
-    """Check that somebody may import staff.
+def require_administrator(authority: Authority, actor: str) -> None:
+    """Check that somebody may change the data of persons.
 
     Raises:
 
@@ -46,7 +46,7 @@ def changed_persons(store: Store, authority: Authority, persons: Iterable[Person
         DeniedError: The actor is no administrator, or would change where their own passwords go or who decides on their
             own requests.
     """
-    require_importer(authority, actor)
+    require_administrator(authority, actor)
     persons = list(persons)
     known = store.persons.get_many([person.id for person in persons])
     given = {person.id: person.confirmed_as(known.get(person.id)) for person in persons}
@@ -146,7 +146,7 @@ class Persons:
 
             StoreError: Nothing was written.
         """
-        require_importer(self.authority, actor)
+        require_administrator(self.authority, actor)
         person = self.store.persons.get_many([person_id]).get(person_id)
         if person is None or not person.other_mobile:
             raise InputError([Problem(field="id", message=_no_other_number(person_id))])

@@ -17,7 +17,7 @@ from provisioner.manifest import read_persons
 from provisioner.services.application import Application
 from provisioner.services.imports import Import
 from provisioner.services.parts import authority_of
-from provisioner.services.persons import changed_persons, require_importer
+from provisioner.services.persons import changed_persons, require_administrator
 
 #: How many digits of a number are shown.
 SHOWN_DIGITS = 2
@@ -37,7 +37,7 @@ def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
     """
     with session.store() as store:
         authority = authority_of(session.configuration, store)
-        require_importer(authority, session.actor)
+        require_administrator(authority, session.actor)
         manifest = read_persons(file, store)
         session.output.warn(manifest.warnings)
         changed = changed_persons(store, authority, manifest.items, actor=session.actor)
