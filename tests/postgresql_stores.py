@@ -19,6 +19,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from provisioner.store import Store
 from provisioner.store.address import StoreAddress
 from provisioner.store.audit.chain import GENESIS
+from provisioner.store.db.schema import REVISION
 from provisioner.store.db.tables import metadata
 from provisioner.testing.postgresql import PrivatePostgresql
 
@@ -42,7 +43,7 @@ _EMPTY = f"""
         WHERE datname = current_database() AND pid <> pg_backend_pid();
     BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM fake.clock;
     {"".join(f"DELETE FROM {table};" for table in metadata.tables)}
-    INSERT INTO chain_head VALUES (1, 0, '{GENESIS}'); COMMIT
+    INSERT INTO chain_head VALUES (1, 0, '{GENESIS}'); UPDATE alembic_version SET version_num = '{REVISION}'; COMMIT
 """  # noqa: S608 - the tables are ours
 
 
