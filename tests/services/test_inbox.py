@@ -77,7 +77,8 @@ def test_a_personnel_system_that_is_down_hides_no_other_request(office: Office) 
     def down(_: FindPerson) -> Person | None:
         raise UnavailableError("no answer")
 
-    office.harness.app.planner.people.find = down
+    people = office.harness.app.planner.people
+    people.find, people.has_system = down, lambda: True
 
     inbox = office.harness.app.inboxes.of(ADMINISTRATOR)
     assert [one.id for one in inbox.to_carry_out] == [own.id]
