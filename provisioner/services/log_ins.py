@@ -96,10 +96,12 @@ class LogIns:
 
         Raises:
 
-            DeniedError: The person may not log in; the error doesn't tell whether the account exists.
+            DeniedError: The person may not log in, or not in this way; the error doesn't tell whether the account
+                exists.
 
             TargetError: The target can't answer. This counts as no try.
         """
+        self._require_way(LogInWay.PASSWORD)
         account, at = self._account(login), self.now()
         name = account.login if account else ""
         self._require_room(name, address, at)
@@ -128,8 +130,9 @@ class LogIns:
 
         Raises:
 
-            DeniedError: It is not the ID of a person.
+            DeniedError: It is not the ID of a person, or people log in in another way.
         """
+        self._require_way(LogInWay.PROXY)
         if name_objection(person) or person.startswith(POLICY_ACTOR):
             if self.throttles.noted.try_at(address, self.now()):
                 self._deny(LogInWay.PROXY, LogInDenial.HEADER, address)
@@ -168,6 +171,12 @@ class LogIns:
             everywhere: Whether all sessions of the person ended.
         """
         self.record(LoggedOut(at=self.now(), actor=person, everywhere=everywhere))
+
+    def _require_way(self, way: LogInWay) -> None:
+        if self.settings.log_in is not way:
+            raise DeniedError(
+                "people do not log in to this console in this way", cure="open the page of the log-in again"
+            )
 
     @property
     def _target(self) -> Target:

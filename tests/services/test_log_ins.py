@@ -167,7 +167,20 @@ def test_a_target_that_hangs_takes_half_of_the_threads(door: Door) -> None:
     assert door.enter().actor == HOLDER.id
 
 
+def test_only_the_configured_way_leads_in(door: Door) -> None:
+    """Behind a single sign-on, a password that was stolen must not be a second way."""
+    with pytest.raises(DeniedError, match="in this way"):
+        door.log_ins.by_proxy(HOLDER.id, address="10.0.0.1")
+    door.settings = ConsoleSettings(log_in=LogInWay.PROXY)
+    before = door.directory.asked
+
+    with pytest.raises(DeniedError, match="in this way"):
+        door.enter()
+    assert door.directory.asked == before
+
+
 def test_a_proxy_names_the_person(door: Door) -> None:
+    door.settings = ConsoleSettings(log_in=LogInWay.PROXY)
     log_in = door.log_ins.by_proxy(HOLDER.id, address="10.0.0.1")
 
     assert (log_in.actor, log_in.way) == (HOLDER.id, LogInWay.PROXY)
