@@ -24,6 +24,7 @@ class StoredSearch:
     """
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._reader = Reader(database)
 
     def by_login(self, beginning: str, /) -> Iterator[Account]:
@@ -39,7 +40,7 @@ class StoredSearch:
 
     def by_unit(self, words: str, /) -> Iterator[Account]:
         """Yield the accounts of units with this code, or with these letters in their names, by code and login."""
-        named = select(units.c.code).where(or_(units.c.code == words, _contains(units.c.name, words)))
+        named = select(units.c.code).where(or_(units.c.code == words, self._contains(units.c.name, words)))
         yield from self._of(accounts.c.unit, (row.code for row in self._reader.all(named.order_by(units.c.code))))
 
     def by_holder(self, words: str, /) -> Iterator[Account]:
@@ -47,7 +48,7 @@ class StoredSearch:
 
         Only persons who were imported have names here.
         """
-        named = select(persons.c.id).where(_contains(persons.c.name, words)).order_by(persons.c.id)
+        named = select(persons.c.id).where(self._contains(persons.c.name, words)).order_by(persons.c.id)
         yield from self._of(accounts.c.holder, [words, *(row.id for row in self._reader.all(named))])
 
     def by_number(self, digits: str, /) -> Iterator[tuple[Account, Person]]:
@@ -70,18 +71,15 @@ class StoredSearch:
         found = self._reader.among(select(accounts).order_by(column, accounts.c.login), column, values)
         yield from (Account(**row._asdict()) for row in found)
 
+    def _contains(self, column: Column[str], words: str) -> ColumnElement[bool]:
+        return self._database.contains(column, [_any_of(sign) for sign in words])
+
     def _accounts(self, condition: ColumnElement[bool]) -> Iterator[Account]:
         for page in self._reader.pages(select(accounts).where(condition), accounts.c.login):
             yield from (Account(**row._asdict()) for row in page)
 
 
-def _contains(column: Column[str], words: str) -> ColumnElement[bool]:
-    """Return whether a name contains these letters, in either case, with or without the marks of Turkish letters."""
-    return column.bool_op("GLOB")(f"*{''.join(map(_any_of, words))}*")
-
-
 def _any_of(sign: str) -> str:
+    """Return the letters that may stand for one: in either case, with or without the marks of Turkish letters."""
     alike = next((letters for letters in _ALIKE if sign in letters), None) or {sign, sign.lower(), sign.upper()}
-    # In a pattern, a bracket or a star means itself only in brackets; a closing one means itself outside.
-    letters = "".join(sorted(letter for letter in alike if len(letter) == 1))
-    return letters if letters in {"]", "-", "^"} else f"[{letters}]"
+    return "".join(sorted(letter for letter in alike if len(letter) == 1))

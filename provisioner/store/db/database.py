@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 
 import attrs
-from sqlalchemy import Column, Connection, Engine, MetaData
+from sqlalchemy import Column, ColumnElement, Connection, Engine, MetaData
 from sqlalchemy.exc import SQLAlchemyError
 
 from provisioner.core.api.errors import StoreError
@@ -111,6 +111,10 @@ class Database(ABC):
 
             now: The clock of this process.
         """
+
+    @abstractmethod
+    def contains(self, column: Column[str], letters: Sequence[str]) -> ColumnElement[bool]:
+        """Return whether a text contains, one after the other, any letter of each of these groups."""
 
     @abstractmethod
     def bytes_of(self, column: Column[object]) -> str:

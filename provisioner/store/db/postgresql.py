@@ -12,7 +12,7 @@ a transaction in which nothing happens for a few seconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from datetime import datetime
@@ -24,6 +24,7 @@ import attrs
 import tenacity
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
     Engine,
     Index,
@@ -76,6 +77,9 @@ _CONNECTION: Mapping[str, object] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
 }
+
+#: Makes the next sign of a regular expression mean itself.
+_LITERAL = "\\"
 
 #: How many connections stay open in a process.
 _POOL = 8
@@ -177,6 +181,10 @@ class PostgresqlDatabase(Database):
         [(time,)] = transaction.find(_NOW)
         return cast("datetime", time)
 
+    def contains(self, column: Column[str], letters: Sequence[str]) -> ColumnElement[bool]:
+        """Return whether a text matches a regular expression."""
+        return column.bool_op("~")("".join(map(_any_of, letters)))
+
     def bytes_of(self, column: Column[Any]) -> str:
         """Return an SQL expression for what a column holds."""
         is_time = isinstance(column.type, UtcDateTime)
@@ -242,6 +250,11 @@ class PostgresqlDatabase(Database):
 
 
 _NOW: Select[datetime] = select(func.clock_timestamp(type_=UtcDateTime()))
+
+
+def _any_of(letters: str) -> str:
+    """Return a regular expression; a backslash makes a sign mean itself."""
+    return f"({'|'.join(letter if letter.isalnum() else _LITERAL + letter for letter in letters)})"
 
 
 def _begin(engine: Engine) -> Connection:

@@ -10,7 +10,7 @@ out.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 
 import attrs
 import tenacity
-from sqlalchemy import Column, Connection, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy import Column, ColumnElement, Connection, Engine, MetaData, create_engine, event, make_url
 from sqlalchemy.engine.url import URL
 from sqlalchemy.exc import ArgumentError
 
@@ -117,6 +117,10 @@ class SqliteDatabase(Database):
         """Return the time of this process: all processes run on the machine that has the file."""
         return now()
 
+    def contains(self, column: Column[str], letters: Sequence[str]) -> ColumnElement[bool]:
+        """Return whether a text matches a pattern."""
+        return column.bool_op("GLOB")(f"*{''.join(map(_any_of, letters))}*")
+
     def bytes_of(self, column: Column[object]) -> str:
         """Return an SQL expression for what a column holds; times are text already."""
         return f"CAST({column} AS BLOB)"
@@ -185,6 +189,11 @@ def _sqlite_url(text: str) -> URL:
             url=url.render_as_string(hide_password=True),
         )
     return url
+
+
+def _any_of(letters: str) -> str:
+    """Return a pattern: a bracket or a star means itself only in brackets, and a closing one outside of them."""
+    return letters if letters in {"]", "-", "^"} else f"[{letters}]"
 
 
 def _engine(url: URL, begin: str, *, foreign_keys: bool = True) -> Engine:

@@ -215,6 +215,16 @@ def test_logins_are_told_apart_and_sorted_as_on_sqlite(store: Store, story: type
     assert set(store.accounts.get_many(["ILCE46"])) == {"ILCE46"}
 
 
+def test_names_are_found_as_on_sqlite_whatever_signs_they_have(store: Store, story: type[Story]) -> None:
+    store.persons.save([Person(id="p2", name="İbrahim [Ek] *Öz*")])
+    store.write(story("a").planned(), story("a").started(), story("a").finished())
+
+    for words in ("ibrahim", "İBRAHİM", "oz*", "[ek]", "*", "] "):
+        assert [found.login for found in store.search.by_holder(words)] == ["a"]
+    for words in ("ibrahım x", ".", "i|x"):
+        assert list(store.search.by_holder(words)) == []
+
+
 def test_a_text_that_the_database_refuses_is_not_repeated(store: Store) -> None:
     with pytest.raises(StoreError) as caught:
         store.persons.save([Person(id="p1", name="Ayşe\0hunter2")])
