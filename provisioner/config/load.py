@@ -198,7 +198,7 @@ class ConsoleSettings:
     #: How many denied log-ins a login has within the period. It has to be less than the number at which the target
     #: locks an account; less than half of it if a target has servers that take no changes.
     denied_per_login: int = attrs.field(default=3, validator=[ge(1), le(100)])
-    #: The same for a network address.
+    #: The same for a network address. Addresses of IPv6 count as one if their first 64 bits are the same.
     denied_per_address: int = attrs.field(default=30, validator=[ge(1), le(10_000)])
     #: The period, in minutes. It has to be longer than the one in which the target counts.
     denied_within_minutes: int = attrs.field(default=30, validator=[ge(1), le(24 * 60)])

@@ -164,5 +164,6 @@ def _listener(host: str, port: int) -> socket.socket:
             cure="choose another address or port",
             host=host,
             port=port,
-            reason=error.strerror or str(error),
+            # What create_server adds to the reason is in the message already.
+            reason=(error.strerror or str(error)).partition(" (while attempting")[0],
         ) from None

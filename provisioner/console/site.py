@@ -110,11 +110,15 @@ class Site:
         return self.proxies is None or self._is_proxy(peer)
 
     def address_of(self, incoming: Incoming) -> str:
-        """Return the address of the person's computer: the last one that no proxy of ours has."""
+        """Return the address of the person's computer: the last one that no proxy of ours has.
+
+        If the proxies wrote something else there, it is the address of the nearest one.
+        """
         if self.proxies is None:
             return incoming.peer
         forwarded = [part.strip() for part in incoming.headers.get("x-forwarded-for", "").split(",")]
-        return next((part for part in reversed(forwarded) if part and not self._is_proxy(part)), incoming.peer)[:64]
+        found = next((part for part in reversed(forwarded) if part and not self._is_proxy(part)), incoming.peer)
+        return found if _is_address(found) else incoming.peer
 
     def sends_itself(self, headers: Mapping[str, str]) -> bool:
         """Whether a form comes from a page of the console, as the browser says."""
@@ -124,8 +128,12 @@ class Site:
         return (origin is None or origin in self.origins) and fetch_site in {None, "same-origin"}
 
     def _is_proxy(self, address: str) -> bool:
-        try:
-            found = ip_address(address)
-        except ValueError:
-            return False
-        return any(found in network for network in self.proxies or ())
+        return _is_address(address) and any(ip_address(address) in network for network in self.proxies or ())
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

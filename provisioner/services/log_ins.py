@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from datetime import datetime
+from ipaddress import IPv6Address, ip_address, ip_network
 
 import attrs
 
@@ -216,9 +217,9 @@ class LogIns:
 
             DeniedError: There were too many.
         """
-        keys = [(self.throttles.per_address, address), *([(self.throttles.per_login, login)] if login else [])]
-        for throttle, key in keys:
-            if not throttle.try_at(key, at):
+        tries = [(self.throttles.per_address, _line_of(address)), (self.throttles.per_login, login)]
+        for throttle, key in tries:
+            if key and not throttle.try_at(key, at):
                 if self.throttles.noted.try_at(key, at):
                     self._deny(LogInWay.PASSWORD, LogInDenial.THROTTLED, address, login)
                 raise DeniedError(
@@ -228,7 +229,7 @@ class LogIns:
                 )
 
     def _uncount(self, login: str, address: str, at: datetime) -> None:
-        self.throttles.per_address.uncount(address, at)
+        self.throttles.per_address.uncount(_line_of(address), at)
         self.throttles.per_login.uncount(login, at)
 
     def _let_in(self, person: str, login: str, way: LogInWay, address: str) -> LoggedIn:
@@ -238,3 +239,12 @@ class LogIns:
 
     def _deny(self, way: LogInWay, reason: LogInDenial, address: str, login: str = "") -> None:
         self.record(LogInDenied(at=self.now(), login=login, way=way, reason=reason, address=address))
+
+
+def _line_of(address: str) -> str:
+    """Return what stands for one line to the network: of IPv6, a line has all addresses with the same first 64 bits."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    return str(ip_network((found, 64), strict=False)) if isinstance(found, IPv6Address) else address

@@ -138,5 +138,8 @@ def test_the_proxy_names_the_person_in_every_request(at_proxy: Callable[..., Off
     assert (last.kind, last.actor, '"address":"192.0.2.7"' in last.body) == ("logged_in", OFFICER, True)
     browser.headers["x-remote-user"] = TEACHER
     assert browser.get("/me").status_code == 303
+    browser.headers["x-forwarded-for"] = "192.0.2.7:49152"
+    assert browser.get("/login").status_code == 303
+    assert '"address":"10.0.0.1"' in list(office.harness.store.audit_log.entries())[-1].body
     browser.headers["x-remote-user"] = "policy:expiry"
     assert browser.get("/login").status_code == 403

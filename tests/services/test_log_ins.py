@@ -132,6 +132,17 @@ def test_an_address_that_tries_many_logins_is_stopped(door: Door) -> None:
     assert door.enter(address="10.0.0.2").actor == HOLDER.id
 
 
+def test_a_line_with_many_addresses_has_no_more_tries(door: Door) -> None:
+    door.throttles = LogInThrottles(ConsoleSettings(denied_per_address=2))
+    for number in range(2):
+        with pytest.raises(DeniedError):
+            door.enter("x", login=f"nobody{number}", address=f"2001:db8:1:2::{number}")
+
+    with pytest.raises(DeniedError, match="too many"):
+        door.enter(address="2001:db8:1:2:ffff::1")
+    assert door.enter(address="2001:db8:1:3::1").actor == HOLDER.id
+
+
 def test_a_target_that_cannot_answer_counts_as_no_try(door: Door) -> None:
     door.faults.on("account_probe", Fault.CANNOT_CONNECT)
     for _ in range(4):
