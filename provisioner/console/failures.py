@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 import attrs
 
+from provisioner.console.cures import on_page
 from provisioner.core.api.errors import (
     BusyError,
     DeniedError,
@@ -38,8 +39,12 @@ _STATUSES: dict[type[BaseException], int] = {
 
 _HTTP = {
     400: Text("the request can't be read"),
+    403: Text("the console answers its reverse proxy only"),
     404: Text("there is no such page"),
     405: Text("this address can't be used like this"),
+    413: Text("the form is too large"),
+    415: Text("only forms can be sent here"),
+    421: Text("the console does not serve this host name"),
 }
 
 
@@ -82,13 +87,17 @@ def failure_of(error: Exception) -> Failure:
             return Failure(status=status, name=name, message=error.text, items=messages)
         case NotAuthorizedError():
             reasons = [one.denial.reason for one in error.denials]
-            cures = [one.denial.cure for one in error.denials if one.denial.cure.template]
-            return Failure(status=status, name=name, message=error.text, items=(*reasons, *cures))
+            cures = [on_page(one.denial.cure) for one in error.denials]
+            return Failure(status=status, name=name, message=error.text, items=_said(*reasons, *cures))
         case NotReadyError():
-            items = [text for one in error.errors for text in (one.text, one.cure) if text.template]
-            return Failure(status=status, name=name, message=error.text, items=items)
+            items = [text for one in error.errors for text in (one.text, on_page(one.cure))]
+            return Failure(status=status, name=name, message=error.text, items=_said(*items))
         case ProvisionerError():
-            return Failure(status=status, name=name, message=error.text, cure=error.cure)
+            return Failure(status=status, name=name, message=error.text, cure=on_page(error.cure))
         case _:
             message = Text("this is a defect of the program: {error}", {"error": name})
             return Failure(status=status, name=name, message=message, cure=Text("please report it, with the time"))
+
+
+def _said(*texts: Text) -> Sequence[Text]:
+    return [text for text in dict.fromkeys(texts) if text.template]

@@ -58,6 +58,9 @@ class Gate:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         cookies: list[str] = []
         sender = self._with_headers(send, cookies, keeps=str(scope["path"]).startswith(_PUBLIC_FOLDER))
+        if scope["method"] == "HEAD":
+            scope, sender = {**scope, "method": "GET"}, _without_body(sender)
+        visit = None
         try:
             incoming = Incoming.of(scope)
             self._require_connection(incoming)
@@ -66,7 +69,7 @@ class Gate:
                 incoming.expect_form()
                 visit.form = form_of(await _read(receive))
         except UnusableRequestError as error:
-            await _send(sender, error.status, b"", "text/plain")
+            await self._refuse(sender, visit, refusal(error.status))
             return
         await self._pass_on(visit, scope, receive, sender)
 
@@ -79,6 +82,14 @@ class Gate:
         else:
             scope[VISIT] = visit
             await self._inner(scope, receive if incoming.is_safe else _empty, send)
+
+    async def _refuse(self, send: Send, visit: Visit | None, failure: Failure) -> None:
+        """Say what is wrong with a request: on a page, if it comes from a browser that may be answered with one."""
+        if visit:
+            await _send_page(send, visit, failure)
+            return
+        text = failure.message.said(self._console.catalogues[self._console.app.config.content.language])
+        await _send(send, failure.status, f"{text}\n".encode(), "text/plain; charset=utf-8")
 
     def _require_connection(self, incoming: Incoming) -> None:
         site = self._console.site
@@ -146,6 +157,15 @@ async def _read(receive: Receive) -> bytes:
             raise UnusableRequestError(413)
         if not message.get("more_body"):
             return bytes(body)
+
+
+def _without_body(send: Send) -> Send:
+    """Return a function that sends the same without the body, as an answer to HEAD."""
+
+    async def send_without_body(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return send_without_body
 
 
 async def _empty() -> Message:

@@ -15,7 +15,7 @@ from litestar.concurrency import sync_to_thread
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
-from provisioner.console.visit import Visit
+from provisioner.console.visit import SessionEndedError, Visit
 
 P = ParamSpec("P")
 
@@ -52,6 +52,9 @@ def _threaded(page: Page[P]) -> Callable[..., Any]:
         if visit.has_lost_account():
             visit.end()
             return visit.redirect("/login")
-        return page(visit, **parameters)  # type: ignore[call-arg] # the parameters are those of the path
+        try:
+            return page(visit, **parameters)  # type: ignore[call-arg] # the parameters are those of the path
+        except SessionEndedError:
+            return visit.redirect("/login")
 
     return run

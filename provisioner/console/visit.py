@@ -22,6 +22,7 @@ from provisioner.catalogue import Catalogue
 from provisioner.config.early import LANGUAGES
 from provisioner.console import assets
 from provisioner.console.background import Background
+from provisioner.console.cures import on_page
 from provisioner.console.incoming import Incoming
 from provisioner.console.sessions import ConsoleSession, ConsoleSessions
 from provisioner.console.site import Site
@@ -43,6 +44,10 @@ _A_YEAR = 365 * 24 * 3600
 _LONGEST_PATH = 500
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class SessionEndedError(Exception):
+    """The session of the person has ended while a page was made."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -148,6 +153,7 @@ class Visit:
         common = {
             "say": self.phrasing.text,
             "word": self.phrasing.word,
+            "on_page": on_page,
             "time": self.time,
             "day": self.day,
             "masked_number": mobile.masked,

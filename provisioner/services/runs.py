@@ -16,6 +16,7 @@ from provisioner.core.api.errors import (
     TargetError,
     UnsupportedError,
 )
+from provisioner.core.api.events import OperationRetried
 from provisioner.core.engine.engine import Engine
 from provisioner.core.engine.limits import Share
 from provisioner.core.engine.plan import Plan, PlannedOperation, Refused, Unchanged
@@ -241,8 +242,10 @@ class Runs:
         """Return what :meth:`resume` would do; see :meth:`preview`."""
         return self.preview_retry(self._left(only_due=only_due), viewer=viewer)
 
-    def retry(self, operations: Iterable[Operation], unchanged: Sequence[Unchanged] = ()) -> Run:
+    def retry(self, operations: Iterable[Operation], unchanged: Sequence[Unchanged] = (), *, actor: str) -> Run:
         """Carry out operations that have not ended, without waiting for their next try.
+
+        The audit log says who wanted that; the operations keep those who requested them.
 
         Args:
 
@@ -250,13 +253,19 @@ class Runs:
 
             unchanged: Accounts that need nothing.
 
+            actor: Who wants it.
+
         Raises:
 
             NotReadyError: Targets cannot be used now, and no operation can do without them.
 
             StoreError: The store failed.
         """
-        return Run(self.engine.iter_retry(operations), unchanged=unchanged)
+        again, at = list(operations), self.engine.context.now()
+        self.engine.context.record(
+            *(OperationRetried(at=at, actor=actor, login=one.login, operation_id=one.id) for one in again)
+        )
+        return Run(self.engine.iter_retry(again), unchanged=unchanged)
 
     def preview_retry(
         self, operations: Iterable[Operation], unchanged: Sequence[Unchanged] = (), *, viewer: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Column, ColumnElement, func, or_, select
@@ -13,6 +14,9 @@ from provisioner.store.db.tables import accounts, persons, units
 
 #: The letters that people type for one another, in both cases.
 _ALIKE = ("aâAÂ", "cçCÇ", "gğGĞ", "iıİIîÎ", "oöOÖ", "sşSŞ", "uüûUÜÛ")
+
+#: The character that comes after all others: both databases compare logins by code points.
+_LAST = chr(sys.maxunicode)
 
 
 class StoredSearch:
@@ -35,7 +39,7 @@ class StoredSearch:
             beginning: The beginning, in lower case.
         """
         # One lower bound only: with a second one, SQLite would start at the one that is written first.
-        end = f"{beginning}\N{DELETE}"
+        end = f"{beginning}{_LAST}"
         yield from self._accounts(accounts.c.login.between(beginning, end))
 
     def by_unit(self, words: str, /) -> Iterator[Account]:

@@ -206,12 +206,32 @@ def test_a_form_that_is_none_is_refused(office: Office) -> None:
         ({}, b"&".join(b"a%d=1" % number for number in range(60)), 400),
     ):
         given = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin", **headers}
-        assert office.browser().send("POST", "/login", headers=given, content=content).status_code == status
+        answer = office.browser().send("POST", "/login", headers=given, content=content)
+        assert (answer.status_code, answer.text.count('role="alert"')) == (status, 1), "an empty page says nothing"
 
 
 def test_another_host_is_refused(office: Office) -> None:
     """A name that another site lets point to this machine."""
-    assert office.browser().get("/login", headers={"host": "elsewhere.example"}).status_code == 421
+    answer = office.browser().get("/login", headers={"host": "elsewhere.example"})
+
+    assert (answer.status_code, answer.text) == (421, "the console does not serve this host name\n")
+
+
+def test_an_address_that_cannot_be_read_is_refused(office: Office) -> None:
+    answer = office.browser().get("/login?a=%ff")
+
+    assert (answer.status_code, answer.text) == (400, "the request can't be read\n")
+
+
+def test_head_answers_like_get_without_a_body(office: Office) -> None:
+    """It was a method that no page knows, and checks of the site from outside failed."""
+    browser = office.logged_in(TEACHER)
+    for path in ("/", "/accounts/okul46", "/nothing"):
+        head, page = browser.send("HEAD", path), browser.get(path)
+
+        assert (head.status_code, head.content) == (page.status_code, b"")
+        assert head.headers.keys() == page.headers.keys()
+    assert office.browser().send("HEAD", "/due").headers["location"] == "/login?next=%2Fdue"
 
 
 def test_connections_past_the_proxy_are_refused(at_proxy: Callable[..., Office]) -> None:

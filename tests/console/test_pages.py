@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from provisioner.console.visit import Visit
+from provisioner.core.engine.plan import Initiator
 from provisioner.core.governance.log_ins import LogInWay
 from provisioner.core.model import AccountState
 from provisioner.testing.faults import Fault
@@ -107,6 +109,47 @@ def test_an_emergency_works_with_a_target_down_and_needs_the_password(office: Of
     assert "the rest is tried again by itself" in browser.get("/accounts/okul46").text
     assert "okul46" in browser.get("/operations").text
     office.faults.clear()
+
+
+def test_an_account_that_is_handed_over_between_two_checks_ends_the_session(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page wanted to name the person, and failed without one."""
+    browser = office.logged_in(OFFICER)
+    token = browser.csrf()
+    office.harness.hand_over("bilgi46", to=SUPERVISOR)
+    monkeypatch.setattr(Visit, "has_lost_account", lambda _: False)
+    form = {"csrf": token, "reason": "çalındı", "password": office.password(SUPERVISOR)}
+
+    answer = browser.send("POST", "/accounts/okul46/close", headers={"sec-fetch-site": "same-origin"}, data=form)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+    assert office.harness.account("okul46").state is AccountState.OPEN
+
+
+def test_trying_again_is_written_down_with_who_wanted_it(office: Office) -> None:
+    """The operation keeps the person who requested it, so nobody could tell later."""
+    office.faults.on("account_update", Fault.CANNOT_CONNECT)
+    [operation] = office.harness.update(["okul46"])
+
+    office.logged_in(OFFICER).post(f"/operations/{operation.id}/retry")
+
+    [event] = [entry for entry in office.harness.store.audit_log.entries() if entry.kind == "operation_retried"]
+    assert (event.actor, event.login) == (OFFICER, "okul46")
+    assert operation.id in event.body
+
+
+def test_a_page_tells_of_no_command(office: Office) -> None:
+    app, initiator = office.harness.app, Initiator(actor=ADMINISTRATOR)
+    app.runs.start(app.accounts.plan_closing(["il46", "ilce46", "baska46"], initiator)).wait()
+    [waiting] = app.held_runs.waiting(viewer=ADMINISTRATOR)
+    form = {"reason": "denetlendi", "password": office.password(ADMINISTRATOR)}
+
+    answer = office.logged_in(ADMINISTRATOR).post(f"/held/{waiting.run.id}/release", form)
+
+    assert answer.status_code == 403
+    assert "another person has to check it on the page" in answer.text
+    assert "provisioner policy" not in answer.text
 
 
 def test_a_run_is_released_by_another_person_than_the_one_who_started_it(office: Office) -> None:

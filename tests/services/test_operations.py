@@ -85,7 +85,7 @@ class TestRetriable:
         [left] = app.operations.find(viewer=ADMINISTRATOR)
         app.targets.end_maintenance("directory", actor=ADMINISTRATOR)
 
-        summary = app.runs.retry(app.operations.retriable([left.id]).left).wait()
+        summary = app.runs.retry(app.operations.retriable([left.id]).left, actor="tester").wait()
 
         assert (left.state, summary.is_complete) == (OperationState.PLANNED, True)
 

@@ -135,7 +135,7 @@ class TestResume:
         assert {operation.state for operation in app.store.operations.find()} == {OperationState.PLANNED}
 
     def test_of_some_operations_leaves_the_others(self, app: Application, left: Sequence[Operation]) -> None:
-        app.runs.retry(left[:1]).wait()
+        app.runs.retry(left[:1], actor="tester").wait()
 
         states = {operation.id: operation.state for operation in app.store.operations.find()}
         assert states == {left[0].id: OperationState.DONE, left[1].id: OperationState.PLANNED}

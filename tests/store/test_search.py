@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from provisioner.core.model import Person, Unit
+from provisioner.store import Store
 from provisioner.store.search import StoredSearch
 from provisioner.testing.harness import Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
@@ -60,3 +62,11 @@ def test_a_hyphen_and_a_circumflex_mean_themselves(search: StoredSearch) -> None
 def test_a_number_is_found_by_its_end_however_it_is_written(search: StoredSearch) -> None:
     assert [(one.login, person.id) for one, person in search.by_number("234567")] == [("okul46", "1")]
     assert list(search.by_number("99999")) == []
+
+
+def test_a_login_is_found_whatever_letter_comes_next(store: Store, story: Callable[[str], Any]) -> None:
+    """The range ended before letters such as this one, which accounts that were adopted can have."""
+    for login in ("okul46", "okulö46", "okul\U0010ffff", "okum"):
+        store.write(story(login).planned())
+
+    assert [one.login for one in store.search.by_login("okul")] == ["okul46", "okulö46", "okul\U0010ffff"]

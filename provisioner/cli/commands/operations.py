@@ -103,7 +103,7 @@ def retry(session: Session, ids: tuple[str, ...], *, dry_run: bool) -> ExitCode:
         found = app.operations.retriable(ids)
         if dry_run:
             return show_preview(session, app.runs.preview_retry(found.left, found.unchanged, viewer=session.actor))
-        return follow(session, app, app.runs.retry(found.left, found.unchanged))
+        return follow(session, app, app.runs.retry(found.left, found.unchanged, actor=session.actor))
 
 
 def _row(session: Session, operation: Operation) -> Sequence[str]:

@@ -32,7 +32,7 @@ def stuck(visit: Visiting) -> Response[str]:
 def retry(visit: Visiting, operation_id: FromPath[str]) -> Response[Any]:
     """Try an operation again now."""
     found = visit.app.operations.retriable_by(operation_id, actor=visit.person)
-    summary = visit.app.runs.retry(found.left, found.unchanged).wait()
+    summary = visit.app.runs.retry(found.left, found.unchanged, actor=visit.person).wait()
     if summary.is_complete:
         visit.tell(Text("the operation is done"))
     else:

@@ -8,7 +8,7 @@ from litestar.response import Response
 
 from provisioner.console.failures import Failure, failure_of
 from provisioner.console.routing import changes, reads
-from provisioner.console.visit import Visit, Visiting, own_path
+from provisioner.console.visit import SessionEndedError, Visit, Visiting, own_path
 from provisioner.core.api.errors import DeniedError, TargetError
 from provisioner.core.governance.log_ins import LogInWay
 from provisioner.core.model.secret import Secret
@@ -90,7 +90,9 @@ def require_proof(visit: Visit) -> None:
 
     Raises:
 
-        DeniedError: The password is wrong, or the account has another holder by now.
+        DeniedError: The password is wrong.
+
+        SessionEndedError: The account has another holder by now.
 
         TargetError: The target can't answer.
     """
@@ -100,7 +102,7 @@ def require_proof(visit: Visit) -> None:
     log_in = visit.app.log_ins.with_password(session.login, password_of(visit), address=visit.address)
     if log_in.actor != session.person:
         visit.end()
-        raise DeniedError("the account has another holder now", cure="log in again")
+        raise SessionEndedError
 
 
 HANDLERS = (form, log_in, show_session, log_out, choose_language)

@@ -241,7 +241,7 @@ class DefectError(ProvisionerError):
         """Return an error with the class and place of *error*. Its text is left out, because it may quote a secret."""
         return cls(
             marked("the program failed: {error} at {place}"),
-            cure="please report it; 'provisioner resume' or the next sweep tries the operation again",
+            cure=marked("please report it; 'provisioner resume' or the next sweep tries the operation again"),
             error=type(error).__name__,
             place=raised_at(error),
         )

@@ -143,6 +143,17 @@ class TargetResumed(Event):
 
 
 @attrs.frozen(kw_only=True)
+class OperationRetried(Event):
+    """A person let an operation be tried again now. The operation keeps the actor who requested it."""
+
+    kind = "operation_retried"
+
+    actor: str
+    login: str
+    operation_id: str
+
+
+@attrs.frozen(kw_only=True)
 class OperationEnded(OperationEvent):
     """An operation ended, or stopped and has a time for its next attempt. The account is free again."""
 
