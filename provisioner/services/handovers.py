@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 import attrs
 
@@ -12,9 +13,9 @@ from provisioner.core.engine.plan import Initiator, Plan
 from provisioner.core.engine.planner import Planner
 from provisioner.core.gateways.gateway import SESSIONS
 from provisioner.core.governance.authority import Authority
-from provisioner.core.governance.privacy import Privacy
+from provisioner.core.governance.privacy import MASK, Privacy
 from provisioner.core.governance.roles import Role
-from provisioner.core.model import Handover, Operation, OperationKind, Outcome
+from provisioner.core.model import Handover, Operation, OperationKind, Outcome, canonical
 from provisioner.core.model.text import Text
 from provisioner.services.accounts import Accounts
 from provisioner.services.ids import find_id
@@ -31,6 +32,41 @@ class HandoverRecord:
     not_on: tuple[str, ...]
     #: The targets on which sessions of the former holder may still be open.
     open_on: tuple[str, ...] = ()
+
+    @property
+    def content(self) -> dict[str, object]:
+        """What both sides keep, as JSON knows it.
+
+        Sessions that may still be open are left out: they end later, and the hash has to stay.
+        """
+        handover = self.handover
+        return {
+            "id": handover.operation_id,
+            "login": handover.login,
+            "mail": handover.mail,
+            "unit": handover.unit,
+            "unit_name": handover.unit_name,
+            "outgoing": handover.outgoing,
+            "outgoing_name": handover.outgoing_name,
+            "incoming": handover.incoming,
+            "incoming_name": handover.incoming_name,
+            "actor": handover.actor,
+            "reason": handover.reason,
+            "begun_at": canonical.iso(handover.begun_at),
+            "finished_at": canonical.iso(handover.finished_at),
+            "not_handed_over_on": list(self.not_on),
+        }
+
+    @property
+    def sha256(self) -> str | None:
+        """The SHA-256 of the content; ``None`` if the record is masked.
+
+        The hash is over canonical JSON: keys sorted, no spaces, UTF-8. A person who has the record can show that it is
+        the one that was given out.
+        """
+        if self.handover.incoming == MASK:
+            return None
+        return canonical.sha256(canonical.canonical_json(self.content))
 
 
 def list_handovers(
@@ -132,6 +168,18 @@ class Handovers:
         self.authority.require(initiator.actor, {Role.OFFICER}, account.unit)
         receiver = to or self._it_custodian()
         return self.planner.hand_over(account, to=receiver, outgoing=outgoing, initiator=initiator)
+
+    def readable(self, *, viewer: str, limit: int) -> list[HandoverRecord]:
+        """Return the records that a person may read as a whole, the latest first.
+
+        Args:
+
+            viewer: Who reads them.
+
+            limit: How many are returned at most.
+        """
+        found = Privacy(self.authority, viewer).readable(self.store.handovers.find())
+        return _records(self.store, list(islice(found, limit)))
 
     def recorded(self, plan: Plan) -> list[str]:
         """Return the ids of those operations of a plan of which there is a record by now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 
 import attrs
 
@@ -43,8 +44,17 @@ class FoundAccounts:
 
 
 @attrs.frozen(kw_only=True)
+class FoundPersons:
+    """Whom a search found."""
+
+    items: tuple[Person, ...] = ()
+    #: Whether these are all.
+    is_complete: bool = True
+
+
+@attrs.frozen(kw_only=True)
 class Search:
-    """Finds accounts.
+    """Finds accounts and persons.
 
     Args:
 
@@ -78,6 +88,22 @@ class Search:
                 return self._named(found.values(), is_complete=False)
             found[account.login] = account
         return self._named(found.values(), is_complete=True)
+
+    def persons(self, words: str, *, viewer: str) -> FoundPersons:
+        """Return the imported persons who fit, if the viewer may read their data.
+
+        Args:
+
+            words: The ID, or a part of the name.
+
+            viewer: Who searches.
+        """
+        wanted = " ".join(words.split())
+        if len(wanted) < SHORTEST:
+            return FoundPersons()
+        readable = Privacy(self.authority, viewer).readable(self.store.search.persons(wanted))
+        found = list(islice(readable, _MOST + 1))
+        return FoundPersons(items=tuple(found[:_MOST]), is_complete=len(found) <= _MOST)
 
     def held_by(self, person: str) -> FoundAccounts:
         """Return the accounts that a person holds and that are not closed."""

@@ -55,6 +55,12 @@ class StoredSearch:
         named = select(persons.c.id).where(self._contains(persons.c.name, words)).order_by(persons.c.id)
         yield from self._of(accounts.c.holder, [words, *(row.id for row in self._reader.all(named))])
 
+    def persons(self, words: str, /) -> Iterator[Person]:
+        """Yield the imported persons with this ID, or with these letters in their names, by ID."""
+        named = select(persons).where(or_(persons.c.id == words, self._contains(persons.c.name, words)))
+        for page in self._reader.pages(named, persons.c.id):
+            yield from (Person(**row._asdict()) for row in page)
+
     def by_number(self, digits: str, /) -> Iterator[tuple[Account, Person]]:
         """Yield the accounts whose holders have a mobile number that ends so, with the holders.
 

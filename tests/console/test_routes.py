@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import cast
 
+from provisioner import Unit
 from provisioner.console.web import make_router
 from provisioner.core.governance.access_requests import AccessRequest, RequestState
-from provisioner.core.model import OperationKind, OperationState
+from provisioner.core.model import Handover, OperationKind, OperationState
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import Fault
 from tests.console_office import ADMINISTRATOR, OFFICER, STRANGER, SUPERVISOR, TEACHER, Office
@@ -36,6 +37,10 @@ ALLOWED = {
     ("GET", "/held"): ALL,
     ("GET", "/held/{run_id:str}"): {ADMINISTRATOR},
     ("POST", "/held/{run_id:str}/discard"): {ADMINISTRATOR},
+    ("GET", "/accounts/{login:str}/handover"): {SUPERVISOR, OFFICER, ADMINISTRATOR},
+    ("POST", "/accounts/{login:str}/handover"): {ADMINISTRATOR},
+    ("GET", "/handovers"): ALL,
+    ("GET", "/handovers/{operation_id:str}"): READERS | {SUPERVISOR},
     ("GET", "/accounts/{login:str}/close"): READERS,
     ("POST", "/accounts/{login:str}/close"): {OFFICER, ADMINISTRATOR},
     ("POST", "/held/{run_id:str}/release"): {ADMINISTRATOR},
@@ -83,6 +88,17 @@ def incomplete_operation(office: Office) -> str:
     return found[0].id
 
 
+def handed_over(office: Office) -> Handover:
+    """Return a handover from the teacher to the supervisor, of an account that nobody logs in with."""
+    if not (found := office.harness.app.handovers.readable(viewer=SUPERVISOR, limit=1)):
+        unit = Unit(code="yeni", name="Yeni Okul", kind="school", parent="ilce", login="yeni46", custodian=TEACHER)
+        office.harness.know(units=[unit])
+        office.harness.open(["yeni"])
+        office.harness.hand_over("yeni46", to=SUPERVISOR)
+        found = office.harness.app.handovers.readable(viewer=SUPERVISOR, limit=1)
+    return found[0].handover
+
+
 def held_run(office: Office) -> str:
     """Return the id of a run that is held."""
     if not (waiting := office.harness.app.held_runs.waiting(viewer=ADMINISTRATOR)):
@@ -95,9 +111,11 @@ def address_of(office: Office, path: str) -> str:
     """Return an address of a route, and make what it is about."""
     last = path.rpartition("/")[2]
     makers: Mapping[str, Callable[[], str]] = {
-        "{login:str}": lambda: "okul46",
+        "{login:str}": lambda: handed_over(office).login if last == "handover" else "okul46",
         "{request_id:str}": lambda: request_in(office, *NEEDED.get(last, OTHERWISE)).id,
-        "{operation_id:str}": lambda: incomplete_operation(office),
+        "{operation_id:str}": lambda: (
+            handed_over(office).operation_id if "handovers" in path else incomplete_operation(office)
+        ),
         "{run_id:str}": lambda: held_run(office),
     }
     return "/".join(makers[part]() if part in makers else part for part in path.split("/"))
@@ -107,7 +125,7 @@ def test_no_route_is_forgotten() -> None:
     found = set(routes())
 
     assert found == ALLOWED.keys() | PUBLIC
-    assert len(found) == 25
+    assert len(found) == 29
 
 
 def test_every_route_answers_only_those_who_may(office: Office) -> None:
@@ -124,6 +142,7 @@ def test_every_route_answers_only_those_who_may(office: Office) -> None:
                 "kind": "rotate",
                 "reason": "deneme",
                 "to": "",
+                "successor": TEACHER,
                 "password": office.password(role),
             }
             answer = browsers[role].get(address) if method == "GET" else browsers[role].post(address, form)
@@ -132,7 +151,7 @@ def test_every_route_answers_only_those_who_may(office: Office) -> None:
             assert answer.status_code in expected, (method, path, role, answer.status_code, answer.text)
             compared += 1
 
-    assert compared == (len(ALLOWED) - 1) * len(ROLES) == 100
+    assert compared == (len(ALLOWED) - 1) * len(ROLES) == 120
 
 
 def test_nobody_gets_anything_without_a_session(office: Office) -> None:

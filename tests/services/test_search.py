@@ -61,3 +61,14 @@ def test_what_a_person_holds_has_names(office: Office) -> None:
     [found] = office.harness.app.search.held_by(TEACHER).items
 
     assert (found.holder_name, found.unit and found.unit.code) == ("Ayşe Işık", "okul")
+
+
+def test_persons_are_found_among_those_who_may_be_read(office: Office) -> None:
+    def ids(words: str, viewer: str) -> list[str]:
+        return [person.id for person in office.harness.app.search.persons(words, viewer=viewer).items]
+
+    assert ids("ögretmen", ADMINISTRATOR) == []
+    assert ids("isik", OFFICER) == [TEACHER]
+    assert ids(TEACHER, OFFICER) == [TEACHER]
+    assert ids("isik", STRANGER) == []
+    assert ids("i", ADMINISTRATOR) == []
