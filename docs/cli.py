@@ -21,8 +21,9 @@ def page() -> str:
         *paragraphs(root.help or ""),
         _code("provisioner [OPTIONS] COMMAND …"),
         (
-            "Names, exit codes and JSON are a promise to scripts. [JSON](json.md) describes the documents that "
-            "`--json` prints. Commands that change something are safe to repeat."
+            "Scripts can rely on the names of commands and options, the exit codes and the JSON. [JSON](json.md) "
+            "describes the documents that `--json` prints. You can repeat commands that change something: they skip "
+            "work that is already done. `account rotate` and `target rotate-credential` set a new password each time."
         ),
         "## Options before the command",
         _table(options(root)),

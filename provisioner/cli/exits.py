@@ -16,9 +16,10 @@ class ExitCode(IntEnum):
     WRONG = 2
     #: Denied: insufficient authority, no approved access request, a blocked clearance, or a protected account.
     DENIED = 3
-    #: Some operations are incomplete or failed; the rest are done. ``resume`` or the next sweep continues.
+    #: Some operations are incomplete or failed, and the rest are done; or a check, comparison or verification found a
+    #: problem. ``resume`` or the next sweep continues the incomplete operations.
     UNFINISHED = 4
     #: A target or channel is unavailable or quarantined; nothing was changed.
     UNAVAILABLE = 5
-    #: The run exceeds the mass-change limit and is held until it is released.
+    #: The run exceeds the mass-change limit and is held until it is released or discarded.
     STAGED = 6

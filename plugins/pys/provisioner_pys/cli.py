@@ -23,7 +23,7 @@ from provisioner_pys.mock.seeds import read_seeds
 @click.group()
 @click.pass_context
 def group(ctx: click.Context) -> None:
-    """Run a mock of PYS for tests and demonstrations."""
+    """Run a mock personnel system (PYS) for tests and demos."""
     ctx.ensure_object(Session).set_up_logs()
 
 

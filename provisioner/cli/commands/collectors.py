@@ -83,7 +83,7 @@ _SHOWN = 20
     default=SETTLE,
     show_default=True,
     metavar="SECONDS",
-    help="Time to wait for the collector to write what it has read to its disk.",
+    help="How long to wait for the collector to save received entries on its disk.",
 )
 @enterprise_number_option
 @click.option("--once", is_flag=True, help="Send what is in the audit log now, and exit.")
@@ -179,7 +179,7 @@ def compare(session: Session, *, files: tuple[Path, ...], after: Head, address: 
 def collectors_(session: Session, *, address: str | None) -> ExitCode:
     """List log collectors and the last entry that each confirmed.
 
-    If you forget a collector, 'check' no longer reports it, and 'audit follow' starts with the first entry again.
+    After --forget, 'check' no longer reports the collector, and 'audit follow' starts with the first entry again.
     """
     with _collectors(session) as collectors:
         if address:

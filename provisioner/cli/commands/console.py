@@ -27,9 +27,9 @@ _NEEDED = ("litestar", "uvicorn")
 def serve(session: Session, *, host: str, port: int, demo: bool) -> ExitCode:
     """Serve the console in a browser.
 
-    The console shows accounts, deadlines and access requests to people who don't work in a terminal. It needs the table
-    [authority], and a reverse proxy with TLS that is named in [console]. When the console is ready, the command prints
-    its URL. It runs until it receives SIGTERM or SIGINT.
+    The console shows accounts, deadlines and access requests to people who don't work in a terminal. Without
+    --demo, it needs the tables [authority] and [console] in the configuration, and a reverse proxy with TLS. When the
+    console is ready, the command prints its URL. It runs until it receives SIGTERM or SIGINT.
     """
     _require_libraries()
     from provisioner.console.server import serve as serve_console

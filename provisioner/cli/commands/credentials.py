@@ -21,9 +21,9 @@ from provisioner.services.credentials import CredentialResult
 def rotate(session: Session, name: str, *, dry_run: bool) -> ExitCode:
     """Replace the password that provisioner itself uses on a target.
 
-    The command generates the new password and stores it before it changes the target, so that an interruption locks
-    nobody out. 'provisioner resume' finishes an interrupted rotation. The configuration must refer to the password with
-    file:PATH or keyring:SERVICE/USER.
+    The command generates the new password and stores it before it changes the target, so that an interruption can't
+    lock provisioner out of the target. 'provisioner resume' finishes an interrupted rotation. The configuration must
+    refer to the password with file:PATH or keyring:SERVICE/USER.
     """
     with session.application(dry_run=dry_run) as app:
         result = app.credentials.rotate(name, actor=session.actor, dry_run=dry_run)

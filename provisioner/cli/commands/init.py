@@ -26,7 +26,8 @@ def command(session: Session, folder: Path | None, *, dry_run: bool) -> ExitCode
     """Create a configuration and the store.
 
     The command writes a commented configuration to provisioner.toml in DIR. Without DIR, it writes to the file given by
-    --config. You can repeat the command: it keeps an existing configuration and updates the store.
+    --config, by default $PROVISIONER_CONFIG or ./provisioner.toml. You can repeat the command: it keeps an existing
+    configuration and updates the store.
     """
     file = folder / DEFAULT_FILE if folder else _default_file(session)
     is_new = not file.exists()

@@ -161,7 +161,7 @@ def simulate(session: Session, *, days: int, file: str | None) -> ExitCode:
     """Show day by day what the policy would do.
 
     Nothing changes. The command simulates one sweep a day, at the current time of day, and assumes that every action
-    succeeds.
+    succeeds and that no run is held.
 
     Example:
 
