@@ -211,6 +211,10 @@ COMMANDS: dict[str, CommandSpec | CommandGroup] = {
         {"write": CommandSpec("Write metrics to a file, for node_exporter.", "provisioner.cli.commands.metrics:write")},
     ),
     "backup": CommandSpec("Back up the store while it is used.", "provisioner.cli.commands.backup:command"),
+    "store": CommandGroup(
+        "Move the store to another database.",
+        {"move": CommandSpec("Move the store from SQLite to PostgreSQL.", "provisioner.cli.commands.store_moves:move")},
+    ),
     "console": _CONSOLE,
     "plugins": CommandSpec(
         "List plug-ins, their capabilities and their commands.", "provisioner.cli.commands.plugins:command"

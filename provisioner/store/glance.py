@@ -18,7 +18,7 @@ import attrs
 from provisioner import files
 from provisioner.core.model.accounts import Account, AccountKind, AccountState, Action, SessionsState, TargetState
 from provisioner.core.model.deliveries import MessageState, PasswordDelivery
-from provisioner.store.db.failures import foreign, missing, outdated, too_new
+from provisioner.store.db.failures import MOVED, foreign, missing, moved, outdated, too_new
 from provisioner.store.db.sqlite_errors import damaged, linked, store_error
 
 ModelT = TypeVar("ModelT", bound=attrs.AttrsInstance)
@@ -115,6 +115,8 @@ class Glance:
         if not self.rows("SELECT name FROM sqlite_master WHERE name = 'alembic_version'"):
             raise foreign(self._place)
         found = max((row["version_num"] for row in self.rows("SELECT version_num FROM alembic_version")), default="")
+        if found.startswith(MOVED):
+            raise moved(self._place, found.removeprefix(MOVED))
         if found != (revision := _revision()):
             raise (too_new if found > revision else outdated)(self._place)
 

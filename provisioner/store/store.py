@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from provisioner.core.api.errors import StoreError
-from provisioner.core.api.events import Event
+from provisioner.core.api.events import Event, StoreMoved
 from provisioner.core.api.fencing import Lease, elapsed
 from provisioner.core.model.days import utc_now
 from provisioner.store.access_requests import StoredAccessRequests
@@ -41,6 +41,7 @@ from provisioner.store.maintenance import StoredMaintenance
 from provisioner.store.marks import StoredMarks
 from provisioner.store.message_counts import StoredMessageCounts
 from provisioner.store.mobile_marks import MobileMarks
+from provisioner.store.moves import Mover, StoreMove, TableWatch
 from provisioner.store.notices import StoredNotices
 from provisioner.store.operations import StoredOperations
 from provisioner.store.persons import StoredPersons
@@ -190,6 +191,11 @@ class Store:
             self._writer.write(events)
 
     @property
+    def place(self) -> str:
+        """The name of the database in messages."""
+        return self._database.place
+
+    @property
     def head_file(self) -> Path:
         """The file beside the store that remembers how far its audit log went."""
         return self._head_file.path
@@ -205,6 +211,30 @@ class Store:
             StoreError: The copy cannot be made, or something in it is damaged.
         """
         return copy_store(self._database, folder)
+
+    def move_into(
+        self, destination: Database, event: StoreMoved, *, rehearsal: bool = False, watch: TableWatch = iter
+    ) -> StoreMove:
+        """Move a store on SQLite to PostgreSQL; see :class:`~provisioner.store.moves.Mover`.
+
+        Afterwards, nobody can write to this store, and nobody can open it.
+
+        Args:
+
+            destination: A database on PostgreSQL with no tables, or with the empty tables of a store.
+
+            event: The last event of this store.
+
+            rehearsal: Do the same, and undo it in the end.
+
+            watch: Passes on the names of the tables that are copied, for example past a progress bar.
+
+        Raises:
+
+            StoreError: It cannot be moved, and this store still has to be used.
+        """
+        self.expect_current()
+        return Mover(source=self._database, destination=destination, event=event, watch=watch).move(rehearsal=rehearsal)
 
     def lost_tail(self) -> Head | None:
         """Return where the audit log once ended, if this store ends earlier; ``None`` if no loss is known.

@@ -77,3 +77,36 @@ def test_an_account_lives_from_its_opening_to_its_end(site: Path, store_server: 
     assert len(set(passwords(site / "sms.sqlite", ISIL))) == 1
     assert store_server.password.reveal() not in output
     assert sorted(path.suffix for path in site.glob("store*")) == [".head", ".key"]
+
+
+def test_a_site_moves_from_sqlite_with_one_command(site: Path, store_server: StoreServer) -> None:
+    config = site / "provisioner.toml"
+    there = config.read_text(encoding="utf-8")
+    url = there.partition('store = "')[2].partition('"')[0]
+    here = [line for line in there.splitlines() if not line.startswith("store")]
+    config.write_text("\n".join(here), encoding="utf-8")
+    output = run(site, "init")
+    output += run(site, "person", "import", "persons.csv")
+    output += run(site, "unit", "open", "units.csv")
+    output += run(site, "target", "maintenance", "directory", "--until", "2999-12-31")
+    output += run(site, "account", "rotate", "temelegitim46", code=4)
+    anchor = run(site, "audit", "anchor").strip()
+    before = answer(site, "account", "show", "temelegitim46")
+    move = ("store", "move", url, "--store-password", f"file:{store_server.folder / 'password'}")
+
+    assert answer(site, *move, "--dry-run")["dry_run"] is True
+    output += run(site, *move)
+
+    assert "was moved to postgresql://" in run(site, "account", "show", "temelegitim46", code=2)
+    assert "was moved to postgresql://" in run(site, "init", code=2)
+    config.write_text(there, encoding="utf-8")
+    output += run(site, "audit", "verify", "--anchor", anchor)
+    assert answer(site, "account", "show", "temelegitim46") == before
+    output += run(site, "target", "maintenance", "directory", "--off")
+    output += run(site, "resume")
+    output += run(site, "account", "rotate", "temelegitim46")
+    output += run(site, "check")
+    output += run(site, "audit", "verify", "--anchor", anchor)
+    assert len(set(passwords(site / "sms.sqlite", AYSE))) == 3
+    assert store_server.password.reveal() not in output
+    assert (site / f"{url.rpartition('/')[2]}.key").read_bytes() == (site / "provisioner.sqlite.key").read_bytes()

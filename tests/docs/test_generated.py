@@ -26,6 +26,7 @@ IN_TEXT = {
     "pys-mock serve",
     "sms-simulator serve",
     "sms-reports serve",
+    "store move",
     "letter list",
     "letter handed-over",
     "letter returned",

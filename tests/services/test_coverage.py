@@ -41,6 +41,7 @@ SERVICES_OF = {
     "reports_cli": {"deliveries"},
     "runs": {"credentials", "runs"},
     "status": {"status"},
+    "store_moves": {"store_moves"},
     "targets": {"targets"},
     "unit_list": {"unit_list"},
     "units": {"imports", "unit_removal", "units"},

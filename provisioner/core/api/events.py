@@ -387,3 +387,17 @@ class BackupMade(Event):
     #: The SHA-256 of the file, and its size in bytes.
     sha256: str
     size: int
+
+
+@attrs.frozen(kw_only=True)
+class StoreMoved(Event):
+    """The store was moved to another database.
+
+    It is the last event of the store that was moved, and the new store continues the audit log after it.
+    """
+
+    kind = "store_moved"
+
+    actor: str
+    #: The database that has the store now, without a password.
+    destination: str

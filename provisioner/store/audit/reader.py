@@ -146,10 +146,16 @@ class AuditLogReader:
             StoreError: The store failed.
         """
         with self._database.read() as connection:
-            end = _head(connection, self._head_row)
-            verifier = ChainVerifier(
-                links=partial(_links, connection, self._entries), end=end, anchors=Anchors.of(anchors), watch=watch
-            ).to_the_end()
+            return self.verify_on(connection, anchors, watch)
+
+    def verify_on(
+        self, connection: Connection, anchors: Iterable[Head] = (), watch: ProgressWatch = iter
+    ) -> ChainVerifier:
+        """Verify the whole audit log as a transaction sees it; see :meth:`verify`."""
+        end = _head(connection, self._head_row)
+        verifier = ChainVerifier(
+            links=partial(_links, connection, self._entries), end=end, anchors=Anchors.of(anchors), watch=watch
+        ).to_the_end()
         if end is None and verifier.finding is None:
             verifier.finding = changed_end(verifier.head)
         return verifier

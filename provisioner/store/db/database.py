@@ -148,7 +148,7 @@ class Database(ABC):
 
             StoreError: The database failed.
         """
-        with self._failures(), self.look() as connection:
+        with self.failures(), self.look() as connection:
             yield connection
 
     @contextmanager
@@ -159,7 +159,7 @@ class Database(ABC):
 
             StoreError: The database failed, and nothing was changed; or it is not where it was any more.
         """
-        with self._failures(), self.begin() as connection:
+        with self.failures(), self.begin() as connection:
             yield connection
 
     @contextmanager
@@ -176,7 +176,7 @@ class Database(ABC):
 
             StoreError: The database failed, and nothing was made.
         """
-        with self._failures(), self.define() as connection:
+        with self.failures(), self.define() as connection:
             yield connection
 
     def close(self) -> None:
@@ -190,7 +190,13 @@ class Database(ABC):
         return self.error(getattr(error, "orig", None) or RuntimeError(type(error).__name__))
 
     @contextmanager
-    def _failures(self) -> Iterator[None]:
+    def failures(self) -> Iterator[None]:
+        """Report errors of the driver as ours.
+
+        Raises:
+
+            StoreError: The database failed, or was closed.
+        """
         if self._closed:
             raise StoreError("the store is closed")
         try:

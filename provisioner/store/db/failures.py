@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from provisioner.core.api.errors import StoreError
 
+#: Begins what a store that was moved has in place of its revision. It is larger than any revision, so that earlier
+#: versions of the program refuse such a store, too.
+MOVED = "moved to "
+
 
 def missing(place: str) -> StoreError:
     """Return the error for a store that does not exist."""
@@ -27,6 +31,16 @@ def outdated(place: str) -> StoreError:
         "the store {place} was made by an earlier version of this program",
         cure="make a backup, then run 'provisioner init' to bring it up to date",
         place=place,
+    )
+
+
+def moved(place: str, destination: str) -> StoreError:
+    """Return the error for a store that is in another database now."""
+    return StoreError(
+        "the store {place} was moved to {destination}",
+        cure="set 'store' in the configuration to the new store, and restart services that were running",
+        place=place,
+        destination=destination,
     )
 
 

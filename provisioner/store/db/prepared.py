@@ -69,7 +69,7 @@ class Prepared:
     def run(self, connection: Connection, rows: Iterable[Values]) -> int:
         """Run the statement for each row; answers how many rows of its table it touched."""
         values = self._values(rows)
-        with _cursor(connection) as cursor:
+        with driver_cursor(connection) as cursor:
             if not self._places:
                 cursor.executemany(self._text, values)
                 return cursor.rowcount
@@ -122,7 +122,7 @@ class PreparedQuery:
 
     def find_in_order(self, connection: Connection, values: Sequence[object]) -> list[tuple[Any, ...]]:
         """Return the rows, given the values in the order of their places."""
-        with _cursor(connection) as cursor:
+        with driver_cursor(connection) as cursor:
             cursor.execute(self._text, values)
             return [self._converted(row) for row in cursor.fetchall()]
 
@@ -134,7 +134,7 @@ class PreparedQuery:
 
 
 @contextmanager
-def _cursor(connection: Connection) -> Iterator[DBAPICursor]:
+def driver_cursor(connection: Connection) -> Iterator[DBAPICursor]:
     """Give a cursor of the driver.
 
     Raises:

@@ -9,14 +9,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    insert,
+    inspect,
+    select,
+    update,
+)
 
 from provisioner.store.address import StoreAddress
 from provisioner.store.audit.chain import GENESIS
 from provisioner.store.db.database import Database
-from provisioner.store.db.failures import foreign, missing, outdated, too_new
+from provisioner.store.db.failures import MOVED, foreign, missing, moved, outdated, too_new
 from provisioner.store.db.opening import database_at
-from provisioner.store.db.tables import chain_head
+from provisioner.store.db.tables import chain_head, metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -41,14 +52,24 @@ def create(database: Database) -> None:
         StoreError: The database belongs to somebody else, or cannot be written.
     """
     with database.make() as connection:
-        tables = inspect(connection).get_table_names()
-        if not tables:
-            database.tables.create_all(connection, checkfirst=False)
-            _version.create(connection, checkfirst=False)
-            connection.execute(insert(chain_head), {"id": 1, "seq": 0, "hash": GENESIS})
-            connection.execute(insert(_version), {"version_num": REVISION})
-        elif _version.name not in tables:
-            raise foreign(database.place)
+        make_tables(database, connection)
+
+
+def make_tables(database: Database, connection: Connection) -> None:
+    """Make the tables on a connection, unless they are there.
+
+    Raises:
+
+        StoreError: The database belongs to somebody else.
+    """
+    tables = inspect(connection).get_table_names()
+    if not tables:
+        database.tables.create_all(connection, checkfirst=False)
+        _version.create(connection, checkfirst=False)
+        connection.execute(insert(chain_head), {"id": 1, "seq": 0, "hash": GENESIS})
+        connection.execute(insert(_version), {"version_num": REVISION})
+    elif _version.name not in tables:
+        raise foreign(database.place)
 
 
 def check(database: Database) -> None:
@@ -58,8 +79,35 @@ def check(database: Database) -> None:
 
         StoreError: They are older or newer, or there are none.
     """
-    if _is_old(database):
+    with database.read() as connection:
+        expect_revision(database, connection)
+
+
+def expect_revision(database: Database, connection: Connection) -> None:
+    """Check on a connection that the tables are those that this program knows; see :func:`check`."""
+    if _is_old(database, connection):
         raise outdated(database.place)
+
+
+def retire(connection: Connection, destination: str) -> None:
+    """Let nobody use a store on SQLite any more, because it was moved.
+
+    Processes that have it open cannot write to it, and no process opens it again.
+
+    Args:
+
+        connection: One that may write.
+
+        destination: Where the store is now.
+    """
+    message = destination.replace("'", "''")
+    for table in metadata.tables:
+        for change in ("INSERT", "UPDATE", "DELETE"):
+            connection.exec_driver_sql(
+                f"CREATE TRIGGER moved_{table}_{change.lower()} BEFORE {change} ON {table} "
+                f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
+            )
+    connection.execute(update(_version).values(version_num=f"{MOVED}{destination}"))
 
 
 def migrate(address: StoreAddress | str) -> None:
@@ -72,7 +120,9 @@ def migrate(address: StoreAddress | str) -> None:
     database = database_at(address, rebuilds_tables=True)
     try:
         require(database)
-        if _is_old(database):
+        with database.read() as connection:
+            is_old = _is_old(database, connection)
+        if is_old:
             _upgrade(database)
     finally:
         database.close()
@@ -105,11 +155,12 @@ def require(database: Database) -> None:
         raise missing(database.place)
 
 
-def _is_old(database: Database) -> bool:
-    with database.read() as connection:
-        if not inspect(connection).has_table(_version.name):
-            raise foreign(database.place)
-        found = connection.execute(select(_version.c.version_num)).scalar() or ""
+def _is_old(database: Database, connection: Connection) -> bool:
+    if not inspect(connection).has_table(_version.name):
+        raise foreign(database.place)
+    found = connection.execute(select(_version.c.version_num)).scalar() or ""
+    if found.startswith(MOVED):
+        raise moved(database.place, found.removeprefix(MOVED))
     if found > REVISION:
         raise too_new(database.place)
     return found < REVISION

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from provisioner.core.api.errors import StoreError
+from provisioner.store.db.failures import moved
 
 
 def store_error(cause: BaseException, place: str) -> StoreError:
@@ -16,7 +17,14 @@ def store_error(cause: BaseException, place: str) -> StoreError:
 
         place: The database's name in messages.
     """
-    match getattr(cause, "sqlite_errorcode", 0) & 0xFF:
+    code = getattr(cause, "sqlite_errorcode", 0)
+    if code == sqlite3.SQLITE_CONSTRAINT_TRIGGER:  # only a store that was moved has triggers; they name the new place
+        return moved(place, str(cause))
+    return _store_error(cause, code, place)
+
+
+def _store_error(cause: BaseException, code: int, place: str) -> StoreError:
+    match code & 0xFF:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return StoreError(
                 "the store {place} is locked by another process",

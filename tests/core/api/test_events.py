@@ -19,6 +19,7 @@ KINDS = {
     "OperationEnded": "operation_ended",
     "StepBegun": "step_begun",
     "StepEnded": "step_ended",
+    "StoreMoved": "store_moved",
     "TargetQuarantined": "target_quarantined",
     "TargetResumed": "target_resumed",
     "DeliveryHandedOver": "delivery_handed_over",
