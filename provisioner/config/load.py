@@ -20,9 +20,9 @@ from provisioner.config.structure import structure
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.api.registration import PluginSettings, Section
 from provisioner.core.engine.dispatch import DeliveryRules, OnUndelivered
-from provisioner.core.governance.log_ins import LogInWay
 from provisioner.core.model import AccountKind
 from provisioner.core.model.identifiers import name_objection
+from provisioner.core.model.log_ins import LogInWay
 from provisioner.core.model.mass_change import MassChangeLimit
 from provisioner.core.model.mobile import NumberKind
 from provisioner.core.model.naming import Naming

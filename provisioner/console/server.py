@@ -23,7 +23,7 @@ from provisioner.console.site import Site
 from provisioner.console.visit import Console
 from provisioner.console.web import make_web
 from provisioner.core.api.errors import ConfigurationError
-from provisioner.core.governance.log_ins import LogInWay
+from provisioner.core.model.log_ins import LogInWay
 from provisioner.services.application import Application
 
 #: How long requests that are being answered may take when the server stops, in seconds.

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 import attrs
 
-from provisioner.core.governance.log_ins import LoggedIn, LogInWay
+from provisioner.core.governance.log_ins import LoggedIn
+from provisioner.core.model.log_ins import LogInWay
 from provisioner.core.model.text import Text
 
 

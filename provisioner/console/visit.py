@@ -27,8 +27,9 @@ from provisioner.console.incoming import Incoming
 from provisioner.console.sessions import ConsoleSession, ConsoleSessions
 from provisioner.console.site import Site
 from provisioner.core.api.errors import InputError, Problem, StoreError
-from provisioner.core.governance.log_ins import LoggedIn, LogInWay
+from provisioner.core.governance.log_ins import LoggedIn
 from provisioner.core.model import mobile
+from provisioner.core.model.log_ins import LogInWay
 from provisioner.core.model.text import Text
 from provisioner.phrasing import Phrasing
 from provisioner.services.application import Application

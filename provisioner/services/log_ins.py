@@ -15,9 +15,10 @@ from provisioner.core.api.messages import Presence, ProbeAccount
 from provisioner.core.engine.plan import POLICY_ACTOR
 from provisioner.core.engine.ports import Recorder
 from provisioner.core.gateways.gateway import PROBE, Target
-from provisioner.core.governance.log_ins import LoggedIn, LoggedOut, LogInDenial, LogInDenied, LogInWay, Throttle
+from provisioner.core.governance.log_ins import LoggedIn, LoggedOut, LogInDenial, LogInDenied, Throttle
 from provisioner.core.model import Account, AccountState
 from provisioner.core.model.identifiers import name_objection
+from provisioner.core.model.log_ins import LogInWay
 from provisioner.core.model.naming import Naming
 from provisioner.core.model.secret import Secret
 from provisioner.services.parts import Clock

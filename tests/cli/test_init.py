@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.store import Store
+from provisioner.store.address import StoreAddress
 from tests.cli.conftest import typed
 
 pytestmark = pytest.mark.usefixtures("made_tables")
@@ -57,12 +58,12 @@ class TestInit:
 
     def test_brings_the_store_up_to_date(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         typed("init", tmp_path)
-        migrated: list[str] = []
+        migrated: list[StoreAddress] = []
         monkeypatch.setattr(Store, "migrate", migrated.append)
 
         typed("init", tmp_path)
 
-        assert migrated == [f"sqlite:///{tmp_path / 'provisioner.sqlite'}"]
+        assert [address.url for address in migrated] == [f"sqlite:///{tmp_path / 'provisioner.sqlite'}"]
 
     def test_makes_a_store_that_is_missing(self, tmp_path: Path) -> None:
         typed("init", tmp_path)

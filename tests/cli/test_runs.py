@@ -86,6 +86,7 @@ class TestPersonnelSystem:
             raise error
 
         monkeypatch.setattr(Plugins, "find_person", find)
+        monkeypatch.setattr(Plugins, "find_persons", True)
 
         assert office.type("unit", "open", "il-mem").code == code
         assert office.states() == {}

@@ -10,8 +10,8 @@ import pytest
 
 from provisioner.console.visit import Visit
 from provisioner.core.engine.plan import Initiator
-from provisioner.core.governance.log_ins import LogInWay
 from provisioner.core.model import AccountState
+from provisioner.core.model.log_ins import LogInWay
 from provisioner.testing.faults import Fault
 from tests.console_office import ADMINISTRATOR, OFFICER, SUPERVISOR, TEACHER, Browser, Office
 

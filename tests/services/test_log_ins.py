@@ -16,7 +16,8 @@ from provisioner import hookimpl
 from provisioner.config.load import ConsoleSettings
 from provisioner.core.api.errors import ConfigurationError, DeniedError, TargetError, UnavailableError
 from provisioner.core.api.messages import AccountReport, ProbeAccount
-from provisioner.core.governance.log_ins import LoggedIn, LogInDenied, LogInWay
+from provisioner.core.governance.log_ins import LoggedIn, LogInDenied
+from provisioner.core.model.log_ins import LogInWay
 from provisioner.core.model.secret import Secret
 from provisioner.services.log_ins import LogIns, LogInThrottles
 from provisioner.testing import samples

@@ -10,7 +10,7 @@ from provisioner.console.failures import Failure, failure_of
 from provisioner.console.routing import changes, reads
 from provisioner.console.visit import SessionEndedError, Visit, Visiting, own_path
 from provisioner.core.api.errors import DeniedError, TargetError
-from provisioner.core.governance.log_ins import LogInWay
+from provisioner.core.model.log_ins import LogInWay
 from provisioner.core.model.secret import Secret
 
 #: The longest password that is passed on.

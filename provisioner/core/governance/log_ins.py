@@ -11,23 +11,10 @@ from enum import StrEnum
 import attrs
 
 from provisioner.core.api.events import Event
+from provisioner.core.model.log_ins import LogInWay
 
 #: How many keys a throttle remembers before it forgets those whose tries are over.
 _ROOM = 10_000
-
-
-class LogInWay(StrEnum):
-    """How a person logs in to the console."""
-
-    #: With the login and the password of an account of the product, which a target tests.
-    PASSWORD = "password"  # noqa: S105 - the name of a way
-    #: The reverse proxy has authenticated the person, and names the person in a header.
-    PROXY = "proxy"
-
-    @property
-    def names_person(self) -> bool:
-        """Whether every request names the person."""
-        return self is LogInWay.PROXY
 
 
 class LogInDenial(StrEnum):

@@ -215,7 +215,9 @@ def test_a_number_that_is_not_one_is_used_because_it_is_the_other(site: Site) ->
 def test_a_personnel_system_hides_the_other_number_of_the_store(site: Site) -> None:
     harness = site.start()
     confirm(harness)
-    people = attrs.evolve(harness.planner.people, find=lambda _: attrs.evolve(PERSONS[0], name="Yeni Ad"))
+    people = attrs.evolve(
+        harness.planner.people, find=lambda _: attrs.evolve(PERSONS[0], name="Yeni Ad"), has_system=lambda: True
+    )
 
     found = people.find_all([OWNER.id])[OWNER.id]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from provisioner.core.governance.log_ins import LogInWay, Throttle
+from provisioner.core.governance.log_ins import Throttle
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 PERIOD = timedelta(minutes=30)
@@ -39,7 +39,3 @@ def test_keys_of_the_past_take_no_room() -> None:
     throttle.try_at("a", START + PERIOD)
 
     assert len(throttle._tries) == 1
-
-
-def test_only_a_proxy_names_the_person_with_every_request() -> None:
-    assert [way for way in LogInWay if way.names_person] == [LogInWay.PROXY]

@@ -11,6 +11,7 @@ import pytest
 
 from provisioner import DeliveryState, Secret
 from provisioner.core.api.errors import MisconfiguredError, TargetError, UnavailableError
+from provisioner.testing.kannel import wait_until
 from provisioner.testing.private import make_certificate
 from provisioner_sms.gateway import SmsMessage
 from provisioner_sms.settings import SmppSettings
@@ -77,7 +78,7 @@ def test_a_message_does_not_arrive_over_tls(certificate: Path) -> None:
     with operator_with(certificate) as operator, gateway_to(operator, certificate) as gateway:
         assert gateway.check() == ()
         assert gateway.send(message()).state in {DeliveryState.ACCEPTED, DeliveryState.DELIVERED}
-        assert operator.phone(NUMBER) == ["merhaba"]
+        wait_until(lambda: operator.phone(NUMBER) == ["merhaba"])
 
 
 def test_the_password_is_given_to_whom_another_name_belongs(tmp_path: Path) -> None:
