@@ -44,8 +44,8 @@ def check_notices(config: LoadedConfiguration, now: Clock) -> Iterator[CheckResu
         if undelivered := store.notices.undelivered(now() - timedelta(days=NOTICE_DAYS)):
             latest = undelivered[0].subject
             message = Text.counted(
-                "a gateway took a notice and did not deliver it: the one about {subject}",
-                "gateways took {count} notices and did not deliver them, the latest about {subject}",
+                "a gateway accepted {count} notice and did not deliver it: the one about {subject}",
+                "gateways accepted {count} notices and did not deliver them, the latest about {subject}",
                 count=len(undelivered),
                 subject=latest,
             )
