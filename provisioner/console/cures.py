@@ -20,6 +20,10 @@ _ON_PAGES: Mapping[str, Text] = {
     "run 'provisioner request submit {login} --kind {kind}'; without a request it can be done by {people}": Text(
         "request it on the page of the account; without a request it can be done by {people}"
     ),
+    "run 'provisioner handover {login} --to PERSON'": Text("hand {login} over to another person"),
+    "run 'provisioner handover {subject} --to {person}', or open the unit": Text(
+        "hand {subject} over to {person}, or let an administrator open the unit"
+    ),
     "another person has to check it with 'provisioner policy staged' and release it": Text(
         "another person has to check it on the page 'Held runs' and release it"
     ),

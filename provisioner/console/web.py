@@ -14,7 +14,7 @@ from litestar.response import Response
 from provisioner.console import assets
 from provisioner.console.failures import Failure, failure_of, refusal
 from provisioner.console.gate import VISIT, AsgiApp, Gate
-from provisioner.console.pages import accounts, changes, handovers, log_in, requests
+from provisioner.console.pages import accounts, changes, clearance, handovers, incidents, log_in, requests
 from provisioner.console.visit import Console, Visit
 from provisioner.core.api.errors import raised_at
 from provisioner.core.api.logs import Logger
@@ -22,7 +22,15 @@ from provisioner.core.api.logs import Logger
 log = Logger(__name__)
 
 #: The handlers of all pages.
-PAGES = (*log_in.HANDLERS, *accounts.HANDLERS, *requests.HANDLERS, *handovers.HANDLERS, *changes.HANDLERS)
+PAGES = (
+    *log_in.HANDLERS,
+    *accounts.HANDLERS,
+    *requests.HANDLERS,
+    *handovers.HANDLERS,
+    *clearance.HANDLERS,
+    *incidents.HANDLERS,
+    *changes.HANDLERS,
+)
 
 AnyRequest = Request[Any, Any, State]
 

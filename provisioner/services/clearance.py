@@ -24,6 +24,8 @@ class ClearanceAnswer:
     blocks: tuple[ClearanceBlock, ...]
     #: What the personnel office has to know, although it keeps nobody from leaving.
     remarks: tuple[Text, ...] = ()
+    #: Those subjects of the blocks that are logins of accounts.
+    logins: frozenset[str] = frozenset()
 
     @property
     def is_clear(self) -> bool:
@@ -77,7 +79,8 @@ class Clearance:
         self._require_office(person_id, actor)
         blocks = self._blocks(AskClearance(person_id=person_id, passage=passage))
         remarks = reservations(self.store, person_id) if passage is Passage.LEAVING else []
-        return ClearanceAnswer(blocks=tuple(blocks), remarks=tuple(remarks))
+        logins = self.store.accounts.get_many({block.subject for block in blocks})
+        return ClearanceAnswer(blocks=tuple(blocks), remarks=tuple(remarks), logins=frozenset(logins))
 
     def _require_office(self, person_id: str, actor: str) -> None:
         """Check that the personnel office asks: the one of the person's unit, or of a unit above it.

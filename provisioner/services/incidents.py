@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 
 import attrs
 
@@ -33,6 +34,9 @@ from provisioner.store import Store
 from provisioner.store.ids import Named
 
 _STEPS = frozenset(IncidentStep)
+
+#: How many reports are read together.
+_PAGE = 100
 
 
 @attrs.frozen(kw_only=True)
@@ -123,6 +127,20 @@ class Incidents:
     record: Recorder
     now: Clock
 
+    def readable(self, *, viewer: str, state: IncidentState, limit: int) -> list[HandledIncident]:
+        """Return the reports that a person may read as a whole, the latest first.
+
+        Args:
+
+            viewer: Who reads them.
+
+            state: Only those in this state.
+
+            limit: How many are returned at most.
+        """
+        found = self.store.incidents.find(state=state)
+        return list(islice(self._readable(found, Privacy(self.authority, viewer)), limit))
+
     def report(self, login: str, text: str, *, actor: str, dry_run: bool = False) -> Incident:
         """Report that a login does not work. An open report of the same person with this text is returned instead.
 
@@ -194,6 +212,12 @@ class Incidents:
         _require_open(incident)
         self._require_handler(incident, actor)
         return self._recorded(IncidentResolved, incident.resolved(text), actor, dry_run=dry_run)
+
+    def _readable(self, found: Iterator[Incident], privacy: Privacy) -> Iterator[HandledIncident]:
+        """Yield the reports that may be read as a whole, page by page."""
+        while page := list(islice(found, _PAGE)):
+            shown = shown_troubles(self.store, privacy, page)
+            yield from (handled for handled in shown if handled.incident.reporter != MASK)
 
     def _require_handler(self, incident: Incident, actor: str) -> None:
         """Check that the actor handles the report: the unit's custodian, or an officer for the unit.
