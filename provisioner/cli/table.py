@@ -179,8 +179,8 @@ _AUDIT = CommandGroup(
 )
 
 _CONSOLE = CommandGroup(
-    "Serve the pages for officers.",
-    {"serve": CommandSpec("Serve the console in a browser.", "provisioner.cli.commands.console:serve")},
+    "Serve the web console for officers.",
+    {"serve": CommandSpec("Serve the console to web browsers.", "provisioner.cli.commands.console:serve")},
 )
 
 COMMANDS: dict[str, CommandSpec | CommandGroup] = {
@@ -210,7 +210,7 @@ COMMANDS: dict[str, CommandSpec | CommandGroup] = {
         "Write metrics for monitoring.",
         {"write": CommandSpec("Write metrics to a file, for node_exporter.", "provisioner.cli.commands.metrics:write")},
     ),
-    "backup": CommandSpec("Back up the store while it is used.", "provisioner.cli.commands.backup:command"),
+    "backup": CommandSpec("Back up the store while it is in use.", "provisioner.cli.commands.backup:command"),
     "store": CommandGroup(
         "Move the store to another database.",
         {"move": CommandSpec("Move the store from SQLite to PostgreSQL.", "provisioner.cli.commands.store_moves:move")},

@@ -1,4 +1,4 @@
-"""Backs up the store while it is used."""
+"""Backs up the store while it is in use."""
 
 from __future__ import annotations
 

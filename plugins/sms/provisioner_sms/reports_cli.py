@@ -34,7 +34,7 @@ def group(ctx: click.Context) -> None:
 def serve(session: Session) -> None:
     """Run the report receiver until it receives SIGTERM or SIGINT.
 
-    The command listens on the addresses in the tables 'reports' of the channels, connects to the operators of channels
+    The command listens on the addresses in the 'reports' tables of the channels, connects to the operators of channels
     with the gateway 'smpp', and stores each report. When the service is ready, the command prints its URLs.
     """
     stop = threading.Event()

@@ -156,9 +156,9 @@ def verify(
 ) -> ExitCode:
     """Verify that no entry of the audit log was altered.
 
-    The command reports the first changed entry, with exit code 4. Someone who can change the store can remove the last
-    entries without leaving a trace in it. To detect this, compare the audit log with an anchor that you saved earlier
-    (the output of 'audit anchor').
+    The command reports the first changed entry and exits with code 4. Someone who can change the store can remove the
+    last entries without leaving a trace in it. To detect this, compare the audit log with an anchor that you saved
+    earlier (the output of 'audit anchor').
 
     If you specify several exported files, the command verifies them in the order given, as one audit log.
 

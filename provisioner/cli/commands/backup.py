@@ -22,7 +22,7 @@ from provisioner.services.parts import authority_of
 @json_option
 @click.pass_obj
 def command(session: Session, file: Path) -> ExitCode:
-    """Back up the store while it is used.
+    """Back up the store while it is in use.
 
     The command writes a tar archive to FILE that only you can read. It never replaces an existing file. It creates FILE
     only after it has checked the copy, the audit log in it and the archive. If the audit log was altered, the exit code

@@ -156,8 +156,8 @@ def follow(
 def compare(session: Session, *, files: tuple[Path, ...], after: Head, address: str | None) -> ExitCode:
     """Compare the files of a log collector with the audit log.
 
-    FILE contains the syslog messages that the collector received, one per line. Repeated entries are counted once. The
-    command lists the entries that are missing or different, with exit code 4.
+    FILE contains the syslog messages that the collector received, one per line. Repeated entries are counted once. If
+    entries are missing or different, the command lists them and exits with code 4.
 
     Example:
 

@@ -25,7 +25,7 @@ _NEEDED = ("litestar", "uvicorn")
 @json_option
 @click.pass_obj
 def serve(session: Session, *, host: str, port: int, demo: bool) -> ExitCode:
-    """Serve the console in a browser.
+    """Serve the console to web browsers.
 
     The console shows accounts, deadlines and access requests to people who don't work in a terminal. Without
     --demo, it needs the tables [authority] and [console] in the configuration, and a reverse proxy with TLS. When the

@@ -23,8 +23,8 @@ def write(session: Session, file: Path) -> ExitCode:
     """Write metrics to a file, for node_exporter.
 
     Run the command every minute, and let the textfile collector of node_exporter read FILE, whose name must end in
-    .prom. The command reads only the store and contacts no target or channel. All users of the machine can read FILE;
-    it names no accounts or persons.
+    .prom. The command reads only the store and contacts no target or channel. All users of the machine can read FILE,
+    so it contains no names of accounts or people.
 
     Example:
 

@@ -74,7 +74,7 @@ def show(session: Session, person_id: str, *, full: bool) -> ExitCode:
 def confirm_number(session: Session, person_id: str, *, dry_run: bool) -> ExitCode:
     """Confirm a person's other mobile number.
 
-    Verify first that the number is the person's own, for example by a call. Channels with number = "other" use the
+    Verify first that the number is the person's own, for example by calling it. Channels with number = "other" use the
     number only after it is confirmed. If the number changes, it must be confirmed again. You can't confirm your own
     number.
     """

@@ -34,10 +34,10 @@ def move(session: Session, url: str, password: str, folder: Path | None, *, dry_
     """Move the store from SQLite to PostgreSQL.
 
     The database must be empty. Stop services and timers first. The command copies everything, verifies the audit log
-    before and after, and lets nobody use the SQLite file any more. If it fails or is interrupted, run it again. Then
+    before and after, and blocks any further use of the SQLite file. If it fails or is interrupted, run it again. Then
     set the new store in the configuration.
 
-    With --dry-run, the command does the same and undoes it.
+    With --dry-run, the command does the same and then rolls it back.
 
     Example:
 

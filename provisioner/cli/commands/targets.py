@@ -49,7 +49,8 @@ def list_(session: Session) -> ExitCode:
 def maintenance(session: Session, name: str, *, until: str | None, off: bool, reason: str, dry_run: bool) -> ExitCode:
     """Suspend a target or channel for maintenance.
 
-    During maintenance, the target or channel isn't contacted. Operations that need it wait, and no alarm is raised.
+    During maintenance, the target or channel isn't contacted. Operations that need it are postponed, and no alarm is
+    raised.
 
     Example:
 
