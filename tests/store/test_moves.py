@@ -212,6 +212,15 @@ def test_a_running_operation_stops_the_move(site: Site) -> None:
     assert site.is_empty
 
 
+def test_a_lease_that_is_alive_stops_the_move(site: Site) -> None:
+    """Its process goes on, whatever the state of the operation is said to be."""
+    with Store.open(site.url, now=Clock()) as store:
+        store.write(Story("c").started())
+        site.sql("UPDATE operations SET state = 'planned' WHERE id = 'op-c'")
+
+        refused(site, "operation op-c on c is running")
+
+
 def test_a_database_that_is_used_is_not_overwritten(site: Site) -> None:
     Store.create(site.address).close()
     with site.opened_there() as store:
@@ -302,6 +311,20 @@ def test_a_store_that_was_used_after_such_a_kill_is_not_moved(site: Site) -> Non
         process.wait(timeout=60)
     with site.open() as store:
         store.write(CONFIRMED)
+
+    refused(site, "is not empty")
+
+
+def test_another_store_of_the_same_length_does_not_finish_such_a_move(site: Site) -> None:
+    with moving(site, "between") as process:
+        process.wait(timeout=60)
+    with site.open() as store:
+        head = store.audit_log.head()
+        assert head
+    for file in site.file.parent.glob("store.db*"):
+        file.unlink()
+    with Store.create(site.url, now=Clock()) as store:
+        store.write(*[CONFIRMED] * head.seq)
 
     refused(site, "is not empty")
 

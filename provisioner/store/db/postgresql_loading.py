@@ -16,8 +16,8 @@ from provisioner.core.model.text import Text, visible
 from provisioner.store.db.database import Database
 from provisioner.store.db.prepared import driver_cursor
 
-#: How many rows are in memory at once.
-_ROWS = 1000
+#: How many rows are in memory at once, and in one COPY: its driver keeps in memory what the server has not read yet.
+_ROWS = 2000
 
 
 def load(table: Table, source: Database, old: Connection, new: Connection) -> None:
@@ -42,17 +42,18 @@ def load(table: Table, source: Database, old: Connection, new: Connection) -> No
     quote = new.dialect.identifier_preparer.quote
     columns = ", ".join(quote(column.name) for column in table.columns)
     refused: type[Exception] = new.dialect.loaded_dbapi.DataError
-    with (
-        driver_cursor(new) as cursor,
-        _any(cursor).copy(f"COPY {quote(table.name)} ({columns}) FROM STDIN") as copy,
-    ):
-        for row in _rows(table, source, old):
-            if bytes in map(type, row):
-                raise _unfit(table, source, row, Text("binary data"))
-            try:
-                copy.write_row(row)
-            except refused:
-                raise _unfit(table, source, row, Text("a NUL character")) from None
+    for rows in _chunks(table, source, old):
+        with (
+            driver_cursor(new) as cursor,
+            _any(cursor).copy(f"COPY {quote(table.name)} ({columns}) FROM STDIN") as copy,
+        ):
+            for row in rows:
+                if bytes in map(type, row):
+                    raise _unfit(table, source, row, Text("binary data"))
+                try:
+                    copy.write_row(row)
+                except refused:
+                    raise _unfit(table, source, row, Text("a NUL character")) from None
 
 
 def _any(value: Any) -> Any:
@@ -60,13 +61,13 @@ def _any(value: Any) -> Any:
     return value
 
 
-def _rows(table: Table, source: Database, old: Connection) -> Iterator[Sequence[Any]]:
+def _chunks(table: Table, source: Database, old: Connection) -> Iterator[Sequence[Sequence[Any]]]:
     query = str(select(*table.columns).order_by(*table.primary_key).compile(dialect=old.dialect))
     try:
         with driver_cursor(old) as cursor:
             cursor.execute(query)
             while rows := cursor.fetchmany(_ROWS):
-                yield from rows
+                yield rows
     except SQLAlchemyError as error:
         raise source.failure(error) from None
 
