@@ -32,6 +32,7 @@ TABLES: dict[str, type] = {
     "[notices]": load.NoticeSettings,
     "[authority]": load.AuthoritySettings,
     "[console]": load.ConsoleSettings,
+    "[worker]": load.WorkerSettings,
     "[targets.NAME]": load.HEADS["targets"],
     "[channels.NAME]": load.HEADS["channels"],
     "[channels.NAME.notices]": load.AudienceSettings,

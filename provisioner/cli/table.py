@@ -216,6 +216,7 @@ COMMANDS: dict[str, CommandSpec | CommandGroup] = {
         {"move": CommandSpec("Move the store from SQLite to PostgreSQL.", "provisioner.cli.commands.store_moves:move")},
     ),
     "console": _CONSOLE,
+    "worker": CommandSpec("Run sweeps and due operations until stopped.", "provisioner.cli.commands.worker:command"),
     "plugins": CommandSpec(
         "List plug-ins, their capabilities and their commands.", "provisioner.cli.commands.plugins:command"
     ),

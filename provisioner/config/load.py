@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import time, timedelta
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -215,6 +216,61 @@ class ConsoleSettings:
         return timedelta(minutes=self.denied_within_minutes)
 
 
+def _times(texts: Iterable[str]) -> tuple[time, ...]:
+    return tuple(time.fromisoformat(text) for text in texts)
+
+
+def _times_of_day(_: object, attribute: attrs.Attribute[object], value: Iterable[str]) -> None:
+    for text in value:
+        try:
+            is_one = re.fullmatch(r"\d\d:\d\d", text) and _times([text])
+        except ValueError:
+            is_one = False
+        if not is_one:
+            raise ConfigurationError(
+                "{key}: expected times of day, such as {example}", key=attribute.name, example="08:15"
+            )
+
+
+def _listening_place(_: object, attribute: attrs.Attribute[object], value: str) -> None:
+    found = re.fullmatch(r"[^:\s]+:([0-9]{1,5})", value)
+    if found is None or int(found[1]) > _LAST_PORT:
+        raise ConfigurationError(
+            "{key}: expected HOST:PORT, such as {example}", key=attribute.name, example="127.0.0.1:8461"
+        )
+
+
+_LAST_PORT = 65535
+
+
+@attrs.frozen(kw_only=True)
+class WorkerSettings:
+    """When ``provisioner worker`` does what, and where it tells of its health."""
+
+    #: The times of the day at which a sweep begins, in the configured time zone, such as ``["08:15", "13:00"]``. If the
+    #: list is empty, ``sweep_every_minutes`` applies.
+    sweep_at: tuple[str, ...] = attrs.field(default=(), validator=_times_of_day)
+    #: The minutes from the beginning of one sweep to that of the next.
+    sweep_every_minutes: int = attrs.field(default=60, validator=[ge(1), le(24 * 60)])
+    #: The times of the day at which all targets are compared with the store, as ``reconcile`` does; if the list is
+    #: empty, they aren't.
+    reconcile_at: tuple[str, ...] = attrs.field(default=(), validator=_times_of_day)
+    #: The seconds between two looks for operations and messages with passwords that are due.
+    look_every_seconds: int = attrs.field(default=30, validator=[ge(1), le(300)])
+    #: The ``HOST:PORT`` on which ``/healthz`` and ``/readyz`` are answered.
+    listen: str = attrs.field(default="127.0.0.1:8461", validator=_listening_place)
+
+    @property
+    def sweep_times(self) -> tuple[time, ...]:
+        """The times of ``sweep_at``."""
+        return _times(self.sweep_at)
+
+    @property
+    def reconcile_times(self) -> tuple[time, ...]:
+        """The times of ``reconcile_at``."""
+        return _times(self.reconcile_at)
+
+
 @attrs.frozen(kw_only=True)
 class EntitlementSettings:
     """An entitlement: a group, role or right of a target, and the accounts that have it. Other accounts lose it."""
@@ -270,6 +326,7 @@ class Configuration:
     #: Who may do everything. Without this table everybody may, and nothing is denied.
     authority: AuthoritySettings | None = None
     console: ConsoleSettings = attrs.field(factory=ConsoleSettings)
+    worker: WorkerSettings = attrs.field(factory=WorkerSettings)
     #: The targets, in the order in which they are changed. Each table names its ``plugin``.
     targets: dict[str, dict[str, Any]] = attrs.field(factory=dict, validator=_identifiers)
     #: The entitlements of accounts on the targets.

@@ -49,6 +49,7 @@ from provisioner.store.role_assignments import StoredRoleAssignments
 from provisioner.store.routines import StoredRoutines
 from provisioner.store.schedule import StoredSchedule
 from provisioner.store.search import StoredSearch
+from provisioner.store.slots import StoredSlots
 from provisioner.store.units import StoredUnits
 from provisioner.store.verifications import StoredVerifications
 
@@ -111,8 +112,10 @@ class Store:
         self.audit_log = AuditLogReader(database)
         self.collectors = StoredCollectors(database)
         self.routines = StoredRoutines(database)
+        owner = new_owner()
+        self.slots = StoredSlots(database, owner=owner, now=now, ttl=lease_ttl)
         self._leases = Leases(
-            owner=new_owner(), time=lambda connection: database.time(connection, now), ttl=lease_ttl, clock=elapsed
+            owner=owner, time=lambda connection: database.time(connection, now), ttl=lease_ttl, clock=elapsed
         )
         self._head_file = HeadFile(database.head_file)
         self._writer = Writer(database, self._leases, Continuity(database.place, self._head_file))

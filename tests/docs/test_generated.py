@@ -31,6 +31,7 @@ IN_TEXT = {
     "letter handed-over",
     "letter returned",
     "target rotate-credential",
+    "worker",
 }
 
 

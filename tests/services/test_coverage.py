@@ -46,6 +46,7 @@ SERVICES_OF = {
     "unit_list": {"unit_list"},
     "units": {"imports", "unit_removal", "units"},
     "verification": {"verification"},
+    "worker": {"worker", "worker_health"},
 }
 
 #: What several services and commands share.
@@ -60,6 +61,7 @@ SHARED = {
     "parts",
     "reconcile_report",
     "rule_sets",
+    "slots",
 }
 
 #: The services that only pages of the console call.

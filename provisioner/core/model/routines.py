@@ -15,6 +15,15 @@ class Routine(StrEnum):
     BACKUP = "backup"
 
 
+class WorkerRoutine(StrEnum):
+    """What a worker does, each in slots of its own."""
+
+    #: What is due of operations and of messages with passwords.
+    RESUME = "resume"
+    SWEEP = "sweep"
+    RECONCILE = "reconcile"
+
+
 @attrs.frozen(kw_only=True)
 class RoutineRun:
     """The last run of a routine."""

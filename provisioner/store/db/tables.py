@@ -38,7 +38,7 @@ from provisioner.core.model import (
     TargetState,
 )
 from provisioner.core.model.notices import UNDELIVERED
-from provisioner.core.model.routines import Routine
+from provisioner.core.model.routines import Routine, WorkerRoutine
 from provisioner.core.reconcile.differences import DifferenceKind
 from provisioner.store.db.types import ErrorText, UtcDateTime, words
 
@@ -474,6 +474,17 @@ routines = Table(
     Column("name", words(Routine), primary_key=True),
     Column("began_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
+    sqlite_with_rowid=False,
+)
+
+#: The slot of each routine of a worker that was taken last, and who works on it.
+slots = Table(
+    "slots",
+    metadata,
+    Column("routine", words(WorkerRoutine), primary_key=True),
+    Column("slot_at", UtcDateTime, nullable=False),
+    Column("owner", String),
+    Column("expires_at", UtcDateTime),
     sqlite_with_rowid=False,
 )
 

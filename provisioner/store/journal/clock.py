@@ -23,6 +23,7 @@ from provisioner.store.db.tables import (
     routines,
     rule_sets,
     schedule,
+    slots,
     target_health,
 )
 from provisioner.store.db.transaction import DriverTransaction
@@ -123,6 +124,7 @@ _CORRECTIONS = (
     _at_most_now(marks, marks.c.at, marks.c.met_at, marks.c.confirmed_at),
     _at_most_now(rule_sets, rule_sets.c.since),
     _at_most_now(routines, routines.c.began_at, routines.c.ended_at),
+    _at_most_now(slots, slots.c.slot_at),
     _at_most_now(operations, operations.c.finished_at),
     _at_most_now(
         deliveries,
