@@ -15,9 +15,9 @@ def upgrade() -> None:
     """Go to this revision."""
     op.create_table(
         "slots",
-        sa.Column("routine", sa.String(16), nullable=False),
+        sa.Column("routine", _text(16), nullable=False),
         sa.Column("slot_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("owner", sa.String(), nullable=True),
+        sa.Column("owner", _text(), nullable=True),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("routine", name=op.f("pk_slots")),
         sqlite_with_rowid=False,
@@ -27,3 +27,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Go back to the revision before."""
     op.drop_table("slots")
+
+
+def _text(length: int | None = None) -> sa.String:
+    """Return the type of a text: PostgreSQL compares it by its bytes, as SQLite does."""
+    return sa.String(length, collation="C" if op.get_context().dialect.name == "postgresql" else None)
