@@ -37,8 +37,13 @@ def task(routine: WorkerRoutine, work: Work) -> WorkerTask:
 
 
 @pytest.fixture(name="stop")
-def _stop() -> threading.Event:
-    return threading.Event()
+def _stop() -> Iterator[threading.Event]:
+    """Return what stops the workers; a worker that never comes to its end is stopped in the end."""
+    stop = threading.Event()
+    timer = threading.Timer(10, stop.set)
+    timer.start()
+    yield stop
+    timer.cancel()
 
 
 @pytest.fixture(name="make_worker")
