@@ -220,19 +220,19 @@ def _times(texts: Iterable[str]) -> tuple[time, ...]:
     return tuple(time.fromisoformat(text) for text in texts)
 
 
-def _times_of_day(_: object, attribute: attrs.Attribute[object], value: Iterable[str]) -> None:
+def _times_of_day(_: object, attribute: attrs.Attribute[Any], value: Iterable[str]) -> None:
     for text in value:
         try:
-            is_one = re.fullmatch(r"\d\d:\d\d", text) and _times([text])
+            is_valid = bool(re.fullmatch(r"\d\d:\d\d", text) and _times([text]))
         except ValueError:
-            is_one = False
-        if not is_one:
+            is_valid = False
+        if not is_valid:
             raise ConfigurationError(
                 "{key}: expected times of day, such as {example}", key=attribute.name, example="08:15"
             )
 
 
-def _listening_place(_: object, attribute: attrs.Attribute[object], value: str) -> None:
+def _listening_place(_: object, attribute: attrs.Attribute[Any], value: str) -> None:
     found = re.fullmatch(r"[^:\s]+:([0-9]{1,5})", value)
     if found is None or int(found[1]) > _LAST_PORT:
         raise ConfigurationError(

@@ -98,12 +98,16 @@ def test_what_a_stopped_worker_has_not_finished_another_one_does(
         stop.set()
         return not watched.is_set()
 
+    def finish(_: Application, __: threading.Event) -> bool:
+        stop.set()
+        return True
+
     worker = make_worker(task(WorkerRoutine.SWEEP, work))
     worker.run()
     assert worker.runs[WorkerRoutine.SWEEP].state is RunState.STOPPED
 
     stop.clear()
-    other = make_worker(task(WorkerRoutine.SWEEP, lambda *_: stop.set() is None))
+    other = make_worker(task(WorkerRoutine.SWEEP, finish))
     other.run()
 
     assert other.runs[WorkerRoutine.SWEEP].state is RunState.DONE
