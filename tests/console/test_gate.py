@@ -265,6 +265,10 @@ def test_no_field_of_a_unit_or_a_person_becomes_markup(office: Office) -> None:
     browser.post("/requests/new", {"login": "okul46", "kind": "rotate", "reason": MARKUP, "to": ""})
     [request] = office.harness.app.access_requests.listed(viewer=ADMINISTRATOR)
     paths = ["/?q=46", f"/?q={'%3Cscript%3E'}", "/accounts/okul46", "/due", "/requests", f"/requests/{request.id}"]
+    incident = browser.post("/incidents/new", {"login": "okul46", "text": MARKUP}).headers["location"]
+    paths += [incident, "/incidents", "/handovers", f"/clearance?person={TEACHER}", "/clearance?person=%3Cscript%3E"]
+    paths += [f"/accounts/okul46/handover?to={OFFICER}", "/accounts/okul46/handover?q=%3Cscript%3E"]
+    paths += ["/accounts/okul46/handover?to=%22%3E%3Cscript%3E", "/incidents/new?login=%22%3E%3Cscript%3E"]
     paths += ["/requests/new?login=%22%3E%3Cscript%3E", "/me", "/nothing/%3Cscript%3E", "/accounts/%3Cscript%3E"]
 
     for path in paths:
