@@ -70,7 +70,7 @@ def test_a_value_that_was_forgotten_is_an_error(package: str) -> None:
 
 
 def test_a_record_shows_hostile_names() -> None:
-    output = SimpleNamespace(text=lambda template: template)
+    output = SimpleNamespace(text=lambda template: template, said=str)
     session: Any = SimpleNamespace(output=output, language="tr", local_time=str)
     handover = Handover(
         operation_id="op-1",

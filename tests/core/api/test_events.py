@@ -17,6 +17,7 @@ KINDS = {
     "OperationPlanned": "operation_planned",
     "OperationStarted": "operation_started",
     "OperationEnded": "operation_ended",
+    "OperationRetried": "operation_retried",
     "StepBegun": "step_begun",
     "StepEnded": "step_ended",
     "StoreMoved": "store_moved",
