@@ -93,7 +93,7 @@ dry_run_option = click.option(
 )
 
 printable_option = click.option(
-    "--html", "file", metavar="FILE", help="Write a printable HTML page to FILE, to be signed. Use '-' for stdout."
+    "--html", "file", metavar="FILE", help="Write an HTML page for printing and signing to FILE. Use '-' for stdout."
 )
 
 reason_option = click.option("--reason", metavar="TEXT", default="", help="Reason to record in the audit log.")

@@ -34,8 +34,9 @@ def group(ctx: click.Context) -> None:
 def serve(session: Session) -> None:
     """Run the report receiver until it receives SIGTERM or SIGINT.
 
-    The command listens on the addresses in the 'reports' tables of the channels, connects to the operators of channels
-    with the gateway 'smpp', and stores each report. When the service is ready, the command prints its URLs.
+    The command listens on the addresses in the 'reports' tables of the channels. For channels that use the gateway
+    'smpp', it connects to the mobile operator. It stores each report that it receives. When the service is ready, the
+    command prints its URLs.
     """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

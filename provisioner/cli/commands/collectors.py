@@ -149,7 +149,7 @@ def follow(
     "--to",
     "address",
     metavar="ADDRESS",
-    help="Compare only entries that this collector has confirmed to 'audit follow'.",
+    help="Compare only entries that 'audit follow' sent to this collector and that it acknowledged.",
 )
 @json_option
 @click.pass_obj

@@ -28,12 +28,12 @@ def command(session: Session, *, listen: str | None) -> ExitCode:
     """Run sweeps and due operations until stopped.
 
     The worker runs 'policy sweep' and 'resume --due' at the times in [worker], and 'reconcile' if times for it are
-    configured. Any number of workers can share a store. Each run takes place once. If a worker ends, another one takes
+    configured. Any number of workers can share a store. Each run takes place once. If a worker stops, another one takes
     over.
 
-    When the worker is ready, it prints the URL of its health endpoint. On SIGTERM or SIGINT, it ends the current
-    operations between two steps and exits with code 0. A second signal ends it immediately. It reads the configuration
-    once.
+    When the worker is ready, it prints the URL of its health endpoint. On SIGTERM or SIGINT, it stops each current
+    operation after the step in progress and exits with code 0; a worker continues them later. A second signal stops it
+    immediately. It reads the configuration only when it starts.
     """
     content = session.configuration.content
     message = session.output.text("stopping between two steps; wait, or send the signal again to end immediately")
