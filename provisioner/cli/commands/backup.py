@@ -24,9 +24,9 @@ from provisioner.services.parts import authority_of
 def command(session: Session, file: Path) -> ExitCode:
     """Back up the store while it is in use.
 
-    The command writes a tar archive to FILE that only you can read. It never replaces an existing file. It creates FILE
-    only after it has checked the copy, the audit log in it and the archive. If the audit log was altered, the exit code
-    is 4.
+    The command writes a tar archive to FILE that only you can read. It never replaces an existing file. It copies the
+    store, checks the copy and its audit log, checks the archive made from the copy, and only then creates FILE. If the
+    audit log was altered, the exit code is 4.
 
     The archive contains names, mobile numbers and the key that protects the numbers in the audit log. Encrypt it before
     it leaves the machine.

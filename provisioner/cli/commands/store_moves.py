@@ -37,7 +37,7 @@ def move(session: Session, url: str, password: str, folder: Path | None, *, dry_
     before and after, and blocks any further use of the SQLite file. If it fails or is interrupted, run it again. Then
     set the new store in the configuration.
 
-    With --dry-run, the command does the same and then rolls it back.
+    With --dry-run, the command performs the whole move and then rolls it back.
 
     Example:
 

@@ -31,9 +31,9 @@ def command(session: Session, *, listen: str | None) -> ExitCode:
     configured. Any number of workers can share a store. Each run takes place once. If a worker stops, another one takes
     over.
 
-    When the worker is ready, it prints the URL of its health endpoint. On SIGTERM or SIGINT, it stops each current
-    operation after the step in progress and exits with code 0; a worker continues them later. A second signal stops it
-    immediately. It reads the configuration only when it starts.
+    When the worker is ready, it prints the URL of its health endpoint. On SIGTERM or SIGINT, it finishes the current
+    step of each running operation and exits with code 0. The next worker that runs continues these operations. A second
+    signal stops it immediately. It reads the configuration only when it starts.
     """
     content = session.configuration.content
     message = session.output.text("stopping between two steps; wait, or send the signal again to end immediately")
