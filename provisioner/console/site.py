@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -12,6 +12,7 @@ import attrs
 from provisioner.config.load import ConsoleSettings
 from provisioner.console.incoming import Incoming
 from provisioner.core.api.errors import ConfigurationError
+from provisioner.net.addresses import network_address
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -118,7 +119,7 @@ class Site:
             return incoming.peer
         forwarded = [part.strip() for part in incoming.headers.get("x-forwarded-for", "").split(",")]
         found = next((part for part in reversed(forwarded) if part and not self._is_proxy(part)), incoming.peer)
-        return found if _is_address(found) else incoming.peer
+        return found if network_address(found) else incoming.peer
 
     def sends_itself(self, headers: Mapping[str, str]) -> bool:
         """Whether a form comes from a page of the console, as the browser says."""
@@ -128,12 +129,5 @@ class Site:
         return (origin is None or origin in self.origins) and fetch_site in {None, "same-origin"}
 
     def _is_proxy(self, address: str) -> bool:
-        return _is_address(address) and any(ip_address(address) in network for network in self.proxies or ())
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
+        found = network_address(address)
+        return found is not None and any(found in network for network in self.proxies or ())

@@ -1,8 +1,8 @@
-"""Addresses in settings: what is in them, and which of them no network can read."""
+"""Addresses in settings and requests: what is in them, and which of them no network can read."""
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import SplitResult, urlsplit
 
 
@@ -18,7 +18,13 @@ def parts(url: str) -> SplitResult | None:
 
 def is_loopback(host: str) -> bool:
     """Return whether *host* is this machine, by a name or address that no network can change."""
+    found = network_address(host)
+    return found.is_loopback if found else host == "localhost"
+
+
+def network_address(text: str) -> IPv4Address | IPv6Address | None:
+    """Return the network address in a text, or ``None`` if the text is something else."""
     try:
-        return ip_address(host).is_loopback
+        return ip_address(text)
     except ValueError:
-        return host == "localhost"
+        return None

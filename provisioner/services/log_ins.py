@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from datetime import datetime
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, ip_network
 
 import attrs
 
@@ -21,6 +21,7 @@ from provisioner.core.model.identifiers import name_objection
 from provisioner.core.model.log_ins import LogInWay
 from provisioner.core.model.naming import Naming
 from provisioner.core.model.secret import Secret
+from provisioner.net.addresses import network_address
 from provisioner.services.parts import Clock
 from provisioner.store import Store
 
@@ -244,8 +245,5 @@ class LogIns:
 
 def _line_of(address: str) -> str:
     """Return what stands for one line to the network: of IPv6, a line has all addresses with the same first 64 bits."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return address
+    found = network_address(address)
     return str(ip_network((found, 64), strict=False)) if isinstance(found, IPv6Address) else address
