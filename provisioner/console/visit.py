@@ -248,6 +248,26 @@ class Visit:
         return hmac.digest(self.console.key, bound.encode(errors="replace"), "sha256").hex()
 
 
+def required(value: str, field: str, missing: Text) -> str:
+    """Return what a person wrote into a field that must not be empty.
+
+    Args:
+
+        value: It, as :meth:`Visit.text` returns it.
+
+        field: The name of the field.
+
+        missing: Says what is missing.
+
+    Raises:
+
+        InputError: It is empty.
+    """
+    if not value:
+        raise InputError([Problem(field=field, message=missing)])
+    return value
+
+
 #: How a page declares that it wants the visit.
 Visiting = NamedDependency[SkipValidation[Visit]]
 

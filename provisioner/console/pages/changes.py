@@ -10,7 +10,7 @@ from litestar.response import Response
 from provisioner.console.failures import Failure, failure_of
 from provisioner.console.pages.log_in import require_proof
 from provisioner.console.routing import changes, reads
-from provisioner.console.visit import Visit, Visiting
+from provisioner.console.visit import Visit, Visiting, required
 from provisioner.core.api.errors import InputError, Problem, ProvisionerError
 from provisioner.core.engine.plan import Initiator
 from provisioner.core.model import OperationState
@@ -87,8 +87,7 @@ def close(visit: Visiting, login: FromPath[str]) -> Response[Any]:
     reason = visit.text("reason")
     try:
         require_proof(visit)
-        if not reason:
-            raise InputError([Problem(field="reason", message=Text("the reason is missing"))])
+        required(reason, "reason", Text("the reason is missing"))
         initiator = Initiator(actor=visit.person, reason=reason)
         plan = visit.app.accounts.plan_closing([login], initiator, again=True)
         summary = visit.app.runs.start(plan).wait()

@@ -11,8 +11,8 @@ from provisioner import handover_record
 from provisioner.console.failures import Failure, failure_of
 from provisioner.console.pages.log_in import require_proof
 from provisioner.console.routing import changes, reads
-from provisioner.console.visit import Visit, Visiting
-from provisioner.core.api.errors import DeniedError, InputError, Problem, ProvisionerError
+from provisioner.console.visit import Visit, Visiting, required
+from provisioner.core.api.errors import DeniedError, InputError, ProvisionerError
 from provisioner.core.engine.plan import Initiator, Plan
 from provisioner.core.model import Person
 from provisioner.core.model.text import Text
@@ -45,10 +45,8 @@ def hand_over(visit: Visiting, login: FromPath[str]) -> Response[Any]:
     """Hand an account over to the person whom the page showed."""
     reason, successor = visit.text("reason"), visit.text("successor", longest=_LONGEST)
     try:
-        if not reason:
-            raise InputError([Problem(field="reason", message=Text("the reason is missing"))])
-        if not successor:
-            raise InputError([Problem(field="successor", message=Text("choose who receives the account"))])
+        required(reason, "reason", Text("the reason is missing"))
+        required(successor, "successor", Text("choose who receives the account"))
         plan = _plan(visit, login, successor, outgoing=visit.text("outgoing", longest=_LONGEST), reason=reason)
         require_proof(visit)
         summary = visit.app.runs.start(plan).wait()

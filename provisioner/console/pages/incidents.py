@@ -10,14 +10,17 @@ from litestar.response import Response
 
 from provisioner.console.failures import Failure, failure_of
 from provisioner.console.routing import changes, reads
-from provisioner.console.visit import Visit, Visiting
-from provisioner.core.api.errors import InputError, Problem, ProvisionerError
+from provisioner.console.visit import Visit, Visiting, required
+from provisioner.core.api.errors import ProvisionerError
 from provisioner.core.governance.incidents import IncidentState
 from provisioner.core.model.text import Text
 from provisioner.services.incidents import HandledIncident, find_incident, shown_with_steps
 
 #: How many incidents the list shows of each state.
 _MOST = 100
+
+#: What is told if a report or a solution has no text.
+_MISSING = Text("the description is missing")
 
 
 @reads("/incidents")
@@ -41,7 +44,7 @@ def report(visit: Visiting) -> Response[Any]:
     login, text = visit.text("login", longest=100), visit.text("text")
     try:
         with visit.one_at_a_time:
-            incident = visit.app.incidents.report(login, _required(text), actor=visit.person)
+            incident = visit.app.incidents.report(login, required(text, "text", _MISSING), actor=visit.person)
     except ProvisionerError as error:
         failure = failure_of(error)
         return visit.page("new_incident.html", status=failure.status, login=login, text=text, failure=failure)
@@ -76,15 +79,10 @@ def escalate(visit: Visiting, incident_id: FromPath[str]) -> Response[Any]:
 @changes("/incidents/{incident_id:str}/resolve")
 def resolve(visit: Visiting, incident_id: FromPath[str]) -> Response[Any]:
     """Close an incident."""
-    incident = visit.app.incidents.resolve(incident_id, _required(visit.text("text")), actor=visit.person)
+    text = required(visit.text("text"), "text", _MISSING)
+    incident = visit.app.incidents.resolve(incident_id, text, actor=visit.person)
     visit.tell(Text("the incident is resolved"))
     return visit.redirect(f"/incidents/{incident.id}")
-
-
-def _required(text: str) -> str:
-    if not text:
-        raise InputError([Problem(field="text", message=Text("the description is missing"))])
-    return text
 
 
 def _obstacle(act: Callable[[], object]) -> Failure | None:

@@ -9,7 +9,7 @@ from litestar.response import Response
 
 from provisioner.console.failures import failure_of
 from provisioner.console.routing import changes, reads
-from provisioner.console.visit import Visit, Visiting
+from provisioner.console.visit import Visit, Visiting, required
 from provisioner.core.api.errors import InputError, Problem, ProvisionerError
 from provisioner.core.governance.access_requests import REQUESTABLE, AccessRequest
 from provisioner.core.model import OperationKind
@@ -44,7 +44,7 @@ def submit(visit: Visiting) -> Response[Any]:
                 given["login"],
                 _kind(given["kind"]),
                 actor=visit.person,
-                reason=_required(given, "reason"),
+                reason=required(given["reason"], "reason", Text("the reason is missing")),
                 recipient=given["to"] or None,
             )
     except ProvisionerError as error:
@@ -74,7 +74,7 @@ def approve(visit: Visiting, request_id: FromPath[str]) -> Response[Any]:
 @changes("/requests/{request_id:str}/reject")
 def reject(visit: Visiting, request_id: FromPath[str]) -> Response[Any]:
     """Reject a request."""
-    reason = _required({"reason": visit.text("reason")}, "reason")
+    reason = required(visit.text("reason"), "reason", Text("the reason is missing"))
     visit.app.access_requests.reject(request_id, actor=visit.person, reason=reason)
     visit.tell(Text("the request is rejected"))
     return visit.redirect(f"/requests/{request_id}")
@@ -98,12 +98,6 @@ def _kind(given: str) -> OperationKind:
         if kind.value == given:
             return kind
     raise InputError([Problem(field="kind", message=Text("choose what is to be done"))])
-
-
-def _required(given: dict[str, str], name: str) -> str:
-    if not given[name]:
-        raise InputError([Problem(field=name, message=Text("the reason is missing"))])
-    return given[name]
 
 
 def _names(visit: Visit, *requests: AccessRequest) -> Any:
