@@ -50,6 +50,24 @@ UNITS = [
     Unit(code="istatistik", name="İstatistik", kind="office", parent="ar-ge", login="istatistik46", custodian="1002"),
 ]
 
+#: Many units, and a configuration with which they are opened one after the other, for what happens in the middle.
+MANY_UNITS = [
+    Unit(code=f"u{number}", name=f"Birim {number}", kind="office", login=f"birim{number}", custodian="1001")
+    for number in range(25)
+]
+
+ONE_BY_ONE = """\
+language = "en"
+[accounts]
+domain = "meb.gov.tr"
+[targets.directory]
+plugin = "local"
+database = "directory.sqlite"
+parallel = 1
+[channels.sms]
+plugin = "memory"
+"""
+
 
 @attrs.frozen(kw_only=True)
 class Answer:

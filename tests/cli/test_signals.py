@@ -17,28 +17,11 @@ from pathlib import Path
 import pytest
 
 from provisioner.cli.signals import stop_between_steps
-from provisioner.core.model import Operation, Unit
+from provisioner.core.model import Operation
 from provisioner.store import Store
-from tests.cli.conftest import PERSONS
+from tests.cli.conftest import MANY_UNITS, ONE_BY_ONE, PERSONS
 
 pytestmark = pytest.mark.slow
-
-UNITS = [
-    Unit(code=f"u{number}", name=f"Birim {number}", kind="office", login=f"birim{number}", custodian="1001")
-    for number in range(25)
-]
-
-CONFIG = """\
-language = "en"
-[accounts]
-domain = "meb.gov.tr"
-[targets.directory]
-plugin = "local"
-database = "directory.sqlite"
-parallel = 1
-[channels.sms]
-plugin = "memory"
-"""
 
 
 #: A signal that is ignored where the tests run would be ignored in the program, too.
@@ -47,17 +30,17 @@ UNIGNORED = ("env", "--default-signal")
 
 @pytest.fixture(name="folder")
 def _folder(tmp_path: Path) -> Path:
-    (tmp_path / "provisioner.toml").write_text(CONFIG)
+    (tmp_path / "provisioner.toml").write_text(ONE_BY_ONE)
     with Store.create(f"sqlite:///{tmp_path / 'provisioner.sqlite'}") as store:
         store.persons.save(PERSONS)
-        store.units.save(UNITS)
+        store.units.save(MANY_UNITS)
     return tmp_path
 
 
 @contextmanager
 def running(folder: Path, *prefix: str) -> Iterator[subprocess.Popen[str]]:
     """Start to open all units, and yield the process when the first one is open."""
-    command = [*UNIGNORED, *prefix, *_command(folder, "unit", "open", *(unit.code for unit in UNITS))]
+    command = [*UNIGNORED, *prefix, *_command(folder, "unit", "open", *(unit.code for unit in MANY_UNITS))]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         _wait_for(lambda: any(operation.state.ended for operation in _operations(folder)))
@@ -96,7 +79,7 @@ def test_a_signal_ends_the_run_between_two_steps(folder: Path, number: signal.Si
     assert err.count("stopping between two steps") == 1
     assert "Traceback" not in err
     states = [load["state"] for load in json.loads(out)["operations"]]
-    assert len(states) == len(UNITS)
+    assert len(states) == len(MANY_UNITS)
     assert "planned" in states
     assert {operation.state.value for operation in _operations(folder)} <= {"done", "planned", "incomplete"}
     assert all(step.outcome for operation in _operations(folder) for step in operation.steps if operation.tries)
@@ -163,8 +146,8 @@ base_dn = "dc=test"
 timeout = 600
 """
     local = 'plugin = "local"\ndatabase = "directory.sqlite"\n'
-    (folder / "provisioner.toml").write_text(CONFIG.replace(local, settings))
-    command = [*UNIGNORED, *_command(folder, "unit", "open", UNITS[0].code)]
+    (folder / "provisioner.toml").write_text(ONE_BY_ONE.replace(local, settings))
+    command = [*UNIGNORED, *_command(folder, "unit", "open", MANY_UNITS[0].code)]
     environment = {**os.environ, "PASSWORD": "Gizli.1234"}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     try:

@@ -16,27 +16,13 @@ from urllib.request import urlopen
 
 import pytest
 
-from provisioner.core.model import Operation, OperationKind, Unit
+from provisioner.core.model import Operation, OperationKind
 from provisioner.core.model.routines import Routine
 from provisioner.store import Store
-from tests.cli.conftest import PERSONS, Office
+from tests.cli.conftest import MANY_UNITS, ONE_BY_ONE, PERSONS, Office
 
-UNITS = [
-    Unit(code=f"u{number}", name=f"Birim {number}", kind="office", login=f"birim{number}", custodian="1001")
-    for number in range(25)
-]
-
-CONFIG = """\
-language = "en"
-[accounts]
-domain = "meb.gov.tr"
-[targets.directory]
-plugin = "local"
-database = "directory.sqlite"
-parallel = 1
-[channels.sms]
-plugin = "memory"
-[worker]
+CONFIG = f"""\
+{ONE_BY_ONE}[worker]
 look_every_seconds = 1
 listen = "127.0.0.1:0"
 """
@@ -75,7 +61,7 @@ def _folder(tmp_path: Path) -> Path:
     (tmp_path / "provisioner.toml").write_text(CONFIG)
     with Store.create(f"sqlite:///{tmp_path / 'provisioner.sqlite'}") as store:
         store.persons.save(PERSONS)
-        store.units.save(UNITS)
+        store.units.save(MANY_UNITS)
     return tmp_path
 
 
@@ -113,11 +99,11 @@ def states(folder: Path) -> set[str]:
 
 def plan(folder: Path) -> None:
     """Plan to open all units, and let nothing of it be done but the first account."""
-    process = subprocess.Popen(command(folder, "unit", "open", *(unit.code for unit in UNITS)))
+    process = subprocess.Popen(command(folder, "unit", "open", *(unit.code for unit in MANY_UNITS)))
     wait_for(lambda: any(operation.state.ended for operation in operations(folder)))
     process.kill()
     process.wait()
-    assert len(operations(folder)) == len(UNITS)
+    assert len(operations(folder)) == len(MANY_UNITS)
     assert states(folder) != {"done"}
 
 
@@ -184,4 +170,4 @@ def test_two_workers_on_one_store_share_the_work(folder: Path) -> None:
         assert second.poll() is None
 
     logins = [operation.login for operation in operations(folder)]
-    assert len(logins) == len(set(logins)) == len(UNITS)
+    assert len(logins) == len(set(logins)) == len(MANY_UNITS)
