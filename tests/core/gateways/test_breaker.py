@@ -594,8 +594,8 @@ class TestMemory:
 def test_calls_need_no_lock_while_nothing_fails(breaker: Breaker) -> None:
     """Dozens of threads call one target."""
     succeed(breaker)
-    with breaker._lock:
-        succeed(breaker)
+    with ThreadPoolExecutor(1) as pool, breaker._lock:
+        assert pool.submit(succeed, breaker).result(timeout=5) is None
 
 
 def test_a_success_after_a_failure_counts(breaker: Breaker) -> None:
