@@ -67,12 +67,12 @@ def exposition(figures: Figures) -> str:
         )
     from prometheus_client import CollectorRegistry, generate_latest
 
-    class Collector:
+    class FiguresCollector:
         def collect(self) -> Iterator[Metric]:
             return _metrics(figures)
 
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Collector())
+    registry.register(FiguresCollector())
     return generate_latest(registry).decode()
 
 
