@@ -23,7 +23,8 @@ WAKE = signal.SIGURG
 def stop_between_steps(message: str) -> Iterator[threading.Event]:
     """Yield an event that the first signal sets; that signal does not end the program in the middle of a step.
 
-    A signal that the program was started to ignore, as by ``nohup``, stays ignored.
+    A signal that the program was started to ignore, as by ``nohup``, stays ignored. After a signal, SIGHUP is ignored
+    until the program ends: what was done is still to be written down.
 
     Args:
 
@@ -52,7 +53,8 @@ def stop_between_steps(message: str) -> Iterator[threading.Event]:
             yield stop
     finally:
         for number in handled:
-            signal.signal(number, former[number])
+            is_ignored = stop.is_set() and number is signal.SIGHUP
+            signal.signal(number, signal.SIG_IGN if is_ignored else former[number])
 
 
 @contextmanager

@@ -61,9 +61,14 @@ class Peer:
     _threads: list[threading.Thread] = attrs.field(factory=list, init=False)
 
     @contextmanager
-    def listening(self) -> Iterator[Collector]:
-        """Be there for the length of the block."""
-        self._listener = socket.create_server(("127.0.0.1", 0))
+    def listening(self, port: int = 0) -> Iterator[Collector]:
+        """Be there for the length of the block.
+
+        Args:
+
+            port: Where to listen; 0 for a free one.
+        """
+        self._listener = socket.create_server(("127.0.0.1", port))
         self._start(self._accept)
         try:
             yield self.at("localhost")

@@ -20,7 +20,7 @@ from provisioner.audit.syslog import Syslog
 from provisioner.core.api.errors import UnavailableError
 from provisioner.store import Store
 from provisioner.store.audit.verification import ChainFault, ChainFinding
-from tests.audit.peer import Peer, die_after_reading, read_all
+from tests.audit.peer import Peer, die_after_reading
 from tests.store.conftest import Story
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -104,17 +104,16 @@ def test_only_what_is_new_is_sent_the_next_time(following: Following) -> None:
 
 def test_what_a_killed_collector_had_only_read_is_sent_again(following: Following) -> None:
     """It has closed the connection properly after reading everything, and written nothing."""
-    peer = Peer(die_after_reading)
-    with peer.listening() as collector:
-        with pytest.raises(UnavailableError):
-            following.follow(collector)
-        assert following.places == []
-        assert isinstance(following.told[-1], Lost)
+    with Peer(die_after_reading).listening() as collector, pytest.raises(UnavailableError):
+        following.follow(collector)
+    assert following.places == []
+    assert isinstance(following.told[-1], Lost)
 
-        peer.behave, peer.is_dead = read_all, False
+    restarted = Peer()
+    with restarted.listening(collector.port):
         following.follow(collector)
 
-        assert peer.received == following.lines
+        assert restarted.received == following.lines
 
 
 def test_batches_are_confirmed_one_by_one(following: Following, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from shutil import copy
@@ -175,6 +176,14 @@ class FaultyEntryPoint:
 
     def load(self) -> object:
         return self.plugin
+
+
+@pytest.fixture(autouse=True)
+def _hang_up_restored() -> Iterator[None]:
+    """A program that was asked to stop ignores SIGHUP from then on; the tests of others share its process."""
+    former = signal.getsignal(signal.SIGHUP)
+    yield
+    signal.signal(signal.SIGHUP, former)
 
 
 @pytest.fixture(name="plugin")

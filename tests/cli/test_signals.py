@@ -127,6 +127,19 @@ def test_a_signal_that_reaches_another_thread_is_noticed_while_the_main_one_wait
     assert noticed == [True]
 
 
+@pytest.mark.parametrize("first", [signal.SIGHUP, signal.SIGTERM])
+def test_a_late_second_hang_up_does_not_keep_the_result_from_being_written(first: signal.Signals) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    with stop_between_steps("stopping"):
+        pass
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+
+    with stop_between_steps("stopping"):
+        signal.raise_signal(first)
+
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
 def _catches(process: subprocess.Popen[str], number: signal.Signals) -> bool:
     """Whether the program has a handler for a signal at this moment."""
     status = Path(f"/proc/{process.pid}/status").read_text()
