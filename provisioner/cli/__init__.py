@@ -16,4 +16,7 @@ def main() -> NoReturn:
     gc.set_threshold(20_000)  # what a command makes mostly lives until its end, and is not worth looking at again
     if reconfigure := getattr(sys.stdout, "reconfigure", None):
         reconfigure(errors="replace")  # a name with a letter that the terminal does not know is no reason to fail
-    root.main()
+    try:
+        root.main()
+    finally:
+        gc.freeze()  # before it exits, the interpreter would search all that was imported for garbage, several times
