@@ -4,15 +4,40 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
-
-import structlog
-from structlog.types import EventDict, Processor
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from provisioner.core.gateways import tracing
 from provisioner.core.model.masking import MASK
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import visible
+
+if TYPE_CHECKING:
+    from structlog.types import EventDict, Processor
+
+
+@contextmanager
+def absent(*modules: str) -> Iterator[None]:
+    """Let imports of modules fail that aren't imported yet, as if they weren't installed.
+
+    Args:
+
+        modules: The names of the modules.
+    """
+    found: dict[str, Any] = sys.modules
+    hidden = [name for name in modules if name not in found]
+    found |= dict.fromkeys(hidden)  # None makes an import fail
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del found[name]
+
+
+# structlog uses them for tracebacks, which the log doesn't show, and on Windows. They take longer than itself.
+with absent("colorama", "rich"):
+    import structlog
 
 #: Libraries whose debug log shows headers and bodies.
 TALKATIVE = ("httpcore", "httpx", "ldap3", "urllib3")

@@ -1,59 +1,65 @@
-"""Everything that can be done, as one object: the services of the product on one store."""
+"""Everything that can be done, as one object: the services of the product on one store.
+
+A service is imported when it is asked for: a command needs a few of them, and each import takes time.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import attrs
 
 from provisioner.catalogue import Catalogue
-from provisioner.config.load import LoadedConfiguration
-from provisioner.core.api.events import Event
-from provisioner.core.engine.engine import Engine
-from provisioner.core.engine.planner import Planner
-from provisioner.core.gateways.plugins import Plugins
-from provisioner.core.governance.authority import Authority
-from provisioner.core.governance.privacy import Privacy
-from provisioner.core.governance.request_service import RequestService
-from provisioner.core.model import Person, Unit
 from provisioner.core.policy.audience import Audiences
-from provisioner.core.policy.follow_up import FollowUp
-from provisioner.core.policy.notifier import Notifier
-from provisioner.core.policy.policy import Policy
-from provisioner.core.policy.sweep import Sweep
-from provisioner.core.reconcile.verification import Verifier
-from provisioner.services.access_requests import AccessRequests
-from provisioner.services.account_overview import AccountOverviews
-from provisioner.services.accounts import Accounts
-from provisioner.services.adoption import Adoption
-from provisioner.services.audit_log import AuditLog
-from provisioner.services.clearance import Clearance
-from provisioner.services.collectors import Collectors
-from provisioner.services.credentials import Credentials
-from provisioner.services.delegation import Delegation
-from provisioner.services.deliveries import Deliveries
-from provisioner.services.handovers import Handovers
-from provisioner.services.health_check import HealthCheck
-from provisioner.services.held_runs import HeldRuns
-from provisioner.services.imports import Imports
-from provisioner.services.inbox import RequestInboxes
-from provisioner.services.incidents import Incidents
 from provisioner.services.log_ins import LogIns, LogInThrottles
-from provisioner.services.operations import Operations
 from provisioner.services.parts import plugins_only
-from provisioner.services.persons import Persons
-from provisioner.services.policy import Deadlines
-from provisioner.services.reconcile import Reconcile
-from provisioner.services.repairs import Repairs
-from provisioner.services.runs import Runs
-from provisioner.services.search import Search
-from provisioner.services.targets import Targets
-from provisioner.services.unit_list import UnitList
-from provisioner.services.unit_removal import UnitRemoval
-from provisioner.services.units import Units
-from provisioner.services.verification import AccountVerification
-from provisioner.store import Store
+
+if TYPE_CHECKING:
+    from provisioner.config.load import LoadedConfiguration
+    from provisioner.core.api.events import Event
+    from provisioner.core.engine.engine import Engine
+    from provisioner.core.engine.planner import Planner
+    from provisioner.core.gateways.plugins import Plugins
+    from provisioner.core.governance.authority import Authority
+    from provisioner.core.governance.privacy import Privacy
+    from provisioner.core.governance.request_service import RequestService
+    from provisioner.core.model import Person, Unit
+    from provisioner.core.policy.follow_up import FollowUp
+    from provisioner.core.policy.notifier import Notifier
+    from provisioner.core.policy.policy import Policy
+    from provisioner.core.policy.sweep import Sweep
+    from provisioner.core.reconcile.verification import Verifier
+    from provisioner.services.access_requests import AccessRequests
+    from provisioner.services.account_overview import AccountOverviews
+    from provisioner.services.accounts import Accounts
+    from provisioner.services.adoption import Adoption
+    from provisioner.services.audit_log import AuditLog
+    from provisioner.services.clearance import Clearance
+    from provisioner.services.collectors import Collectors
+    from provisioner.services.credentials import Credentials
+    from provisioner.services.delegation import Delegation
+    from provisioner.services.deliveries import Deliveries
+    from provisioner.services.handovers import Handovers
+    from provisioner.services.health_check import HealthCheck
+    from provisioner.services.held_runs import HeldRuns
+    from provisioner.services.imports import Imports
+    from provisioner.services.inbox import RequestInboxes
+    from provisioner.services.incidents import Incidents
+    from provisioner.services.operations import Operations
+    from provisioner.services.persons import Persons
+    from provisioner.services.policy import Deadlines
+    from provisioner.services.reconcile import Reconcile
+    from provisioner.services.repairs import Repairs
+    from provisioner.services.runs import Runs
+    from provisioner.services.search import Search
+    from provisioner.services.targets import Targets
+    from provisioner.services.unit_list import UnitList
+    from provisioner.services.unit_removal import UnitRemoval
+    from provisioner.services.units import Units
+    from provisioner.services.verification import AccountVerification
+    from provisioner.store import Store
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -83,37 +89,51 @@ class Application:
 
             viewer: The id of the person.
         """
+        from provisioner.core.governance.privacy import Privacy
+
         return Privacy(self.authority, viewer)
 
     @property
     def health_check(self) -> HealthCheck:
         """Checks every part. To check a configuration that may be wrong, make a ``HealthCheck`` of your own."""
+        from provisioner.services.health_check import HealthCheck
+
         return HealthCheck(load=lambda: self.config, now=self.now)
 
     @property
     def operations(self) -> Operations:
         """Finds operations."""
+        from provisioner.services.operations import Operations
+
         return Operations(store=self.store, authority=self.authority, now=self.now)
 
     @property
     def held_runs(self) -> HeldRuns:
         """Releases and discards held runs."""
+        from provisioner.services.held_runs import HeldRuns
+
         return HeldRuns(engine=self.engine, store=self.store, authority=self.authority, runs=self.runs)
 
     @property
     def audit_log(self) -> AuditLog:
         """Finds, verifies and exports the entries of the audit log."""
+        from provisioner.services.audit_log import AuditLog
+
         naming = self.config.content.accounts.naming
         return AuditLog(store=self.store, authority=self.authority, naming=naming, now=self.now)
 
     @property
     def collectors(self) -> Collectors:
         """Sends the audit log to log collectors, and compares what they have of it."""
+        from provisioner.services.collectors import Collectors
+
         return Collectors(store=self.store, authority=self.authority, now=self.now)
 
     @property
     def deadlines(self) -> Deadlines:
         """Tells what the rules want, does it, and takes the confirmation of duties."""
+        from provisioner.services.policy import Deadlines
+
         return Deadlines(
             policy=self.policy,
             planner=self.planner,
@@ -127,11 +147,15 @@ class Application:
     @property
     def accounts(self) -> Accounts:
         """Looks accounts up, and plans what is done with them."""
+        from provisioner.services.accounts import Accounts
+
         return Accounts(store=self.store, planner=self.planner)
 
     @property
     def access_requests(self) -> AccessRequests:
         """Takes access requests through their life."""
+        from provisioner.services.access_requests import AccessRequests
+
         return AccessRequests(
             store=self.store,
             rules=self._request_service,
@@ -145,16 +169,22 @@ class Application:
     @property
     def inboxes(self) -> RequestInboxes:
         """Finds the access requests that wait for a person."""
+        from provisioner.services.inbox import RequestInboxes
+
         return RequestInboxes(store=self.store, authority=self.authority, rules=self._request_service)
 
     @property
     def search(self) -> Search:
         """Finds accounts by what people know of them."""
+        from provisioner.services.search import Search
+
         return Search(store=self.store, authority=self.authority, naming=self.planner.naming)
 
     @property
     def account_overviews(self) -> AccountOverviews:
         """Tells what is known of single accounts."""
+        from provisioner.services.account_overview import AccountOverviews
+
         return AccountOverviews(
             store=self.store,
             accounts=self.accounts,
@@ -169,6 +199,8 @@ class Application:
     @property
     def log_ins(self) -> LogIns:
         """Decides who may log in to the console."""
+        from provisioner.services.log_ins import LogIns
+
         return LogIns(
             store=self.store,
             targets=self.plugins.targets,
@@ -182,11 +214,15 @@ class Application:
     @property
     def delegation(self) -> Delegation:
         """Gives roles and takes them away."""
+        from provisioner.services.delegation import Delegation
+
         return Delegation(store=self.store, authority=self.authority, record=self.record, now=self.now)
 
     @property
     def incidents(self) -> Incidents:
         """Takes reports of trouble, passes them on, and closes them."""
+        from provisioner.services.incidents import Incidents
+
         return Incidents(
             store=self.store,
             authority=self.authority,
@@ -199,6 +235,8 @@ class Application:
     @property
     def units(self) -> Units:
         """Writes units, opens them and closes them."""
+        from provisioner.services.units import Units
+
         return Units(
             store=self.store, authority=self.authority, planner=self.planner, runs=self.runs, write=self._save_units
         )
@@ -206,6 +244,8 @@ class Application:
     @property
     def imports(self) -> Imports:
         """Imports lists, and brings the open accounts of changed units and persons up to date."""
+        from provisioner.services.imports import Imports
+
         return Imports(
             store=self.store,
             authority=self.authority,
@@ -218,6 +258,8 @@ class Application:
     @property
     def unit_list(self) -> UnitList:
         """Makes the store and the accounts agree with a list of units."""
+        from provisioner.services.unit_list import UnitList
+
         return UnitList(
             store=self.store, authority=self.authority, planner=self.planner, runs=self.runs, write=self._save_units
         )
@@ -225,11 +267,15 @@ class Application:
     @property
     def unit_removal(self) -> UnitRemoval:
         """Removes units of which nothing but history is left."""
+        from provisioner.services.unit_removal import UnitRemoval
+
         return UnitRemoval(store=self.store, authority=self.authority, policy=self.policy, erase=self._remove_units)
 
     @property
     def persons(self) -> Persons:
         """Looks staff up, and writes them."""
+        from provisioner.services.persons import Persons
+
         people = self.planner.people
         return Persons(
             store=self.store,
@@ -243,6 +289,8 @@ class Application:
     @property
     def handovers(self) -> Handovers:
         """Plans handovers."""
+        from provisioner.services.handovers import Handovers
+
         return Handovers(
             store=self.store,
             authority=self.authority,
@@ -254,6 +302,8 @@ class Application:
     @property
     def clearance(self) -> Clearance:
         """Answers the personnel office."""
+        from provisioner.services.clearance import Clearance
+
         return Clearance(
             store=self.store,
             authority=self.authority,
@@ -265,6 +315,8 @@ class Application:
     @property
     def targets(self) -> Targets:
         """Suspends targets and channels, and resumes them."""
+        from provisioner.services.targets import Targets
+
         return Targets(
             config=self.config,
             store=self.store,
@@ -277,6 +329,8 @@ class Application:
     @property
     def credentials(self) -> Credentials:
         """Replaces the secrets of the product's own accounts on targets."""
+        from provisioner.services.credentials import Credentials
+
         return Credentials(
             config=self.config,
             store=self.store,
@@ -290,6 +344,8 @@ class Application:
     @property
     def reconcile(self) -> Reconcile:
         """Compares targets with the journal."""
+        from provisioner.services.reconcile import Reconcile
+
         return Reconcile(
             plugins=self.plugins,
             store=self.store,
@@ -304,11 +360,15 @@ class Application:
     @property
     def deliveries(self) -> Deliveries:
         """Takes reports on messages with passwords."""
+        from provisioner.services.deliveries import Deliveries
+
         return Deliveries(store=self.store, authority=self.authority, record=self.record, now=self.now)
 
     @property
     def adoption(self) -> Adoption:
         """Adopts accounts that targets list and the product doesn't know."""
+        from provisioner.services.adoption import Adoption
+
         return Adoption(
             plugins=self.plugins,
             store=self.store,
@@ -322,11 +382,15 @@ class Application:
     @property
     def verification(self) -> AccountVerification:
         """Looks at single accounts on their targets now."""
+        from provisioner.services.verification import AccountVerification
+
         return AccountVerification(verifier=self._make_verifier(), authority=self.authority)
 
     @property
     def repairs(self) -> Repairs:
         """Plans and carries out what brings targets back to what they should be."""
+        from provisioner.services.repairs import Repairs
+
         return Repairs(
             plugins=self.plugins,
             store=self.store,
@@ -339,6 +403,8 @@ class Application:
     @property
     def runs(self) -> Runs:
         """Carries out plans, and resumes operations."""
+        from provisioner.services.runs import Runs
+
         return Runs(
             engine=self.engine,
             store=self.store,
@@ -356,6 +422,8 @@ class Application:
         self.engine.context.record(*events)
 
     def _make_notifier(self) -> Notifier:
+        from provisioner.core.policy.notifier import Notifier
+
         context = self.engine.context
         catalogue = Catalogue.of(
             self.config.content.language, [setting.plugin for setting in self.config.plugin_settings()]
@@ -379,6 +447,8 @@ class Application:
         )
 
     def _make_follow_up(self) -> FollowUp:
+        from provisioner.core.policy.follow_up import FollowUp
+
         return FollowUp(
             agenda=self.store,
             engine=self.engine,
@@ -387,6 +457,8 @@ class Application:
         )
 
     def _make_verifier(self) -> Verifier:
+        from provisioner.core.reconcile.verification import Verifier
+
         return Verifier(
             targets=self.plugins.account_targets,
             inventory=self.store,
@@ -419,6 +491,8 @@ class Application:
 
             clock_confirmed_by: Who says that the clock is right, whatever the store remembers.
         """
+        from provisioner.core.policy.sweep import Sweep
+
         return Sweep(
             agenda=self.store,
             policy=self.policy,

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import importlib.util
 import logging
+import sys
 
 import pytest
 import structlog
@@ -42,6 +44,25 @@ class TestRedaction:
         logging.getLogger(name).info("send_request_headers %s", "geheim-1")
 
         assert capsys.readouterr().err == ""
+
+
+class TestAbsent:
+    """Keeping a library from importing what it could do without."""
+
+    def test_lets_an_import_fail_and_the_next_one_succeed(self) -> None:
+        sys.modules.pop("this", None)
+
+        with logs.absent("this"), pytest.raises(ImportError):
+            importlib.import_module("this")
+
+        assert importlib.util.find_spec("this")
+        assert "this" not in sys.modules
+
+    def test_leaves_what_is_imported_already(self) -> None:
+        with logs.absent("sys"):
+            assert importlib.import_module("sys") is sys
+
+        assert sys.modules["sys"] is sys
 
 
 class TestLevels:

@@ -36,8 +36,27 @@ NOT_TO_SHOW_ONE = {
     "provisioner.core.api.messages", "provisioner.core.engine.plan", "provisioner.store.store",
 }  # fmt: skip
 
+#: What must not be imported to change an account, without a terminal: other services, and what only shows.
+NOT_TO_CHANGE_ONE = {
+    "colorama", "phonenumbers", "pygments", "rich", "provisioner.audit.follower", "provisioner.services.adoption",
+    "provisioner.services.audit_log", "provisioner.services.collectors", "provisioner.services.health_check",
+    "provisioner.services.inbox", "provisioner.services.unit_list",
+}  # fmt: skip
+
 #: How many modules a command imports at most.
-MODULES = {"--help": 130, "account show": 275, "account list": 570}
+MODULES = {"--help": 130, "account show": 275, "account list": 570, "account rotate": 690}
+
+SITE = """
+[accounts]
+domain = "meb.gov.tr"
+
+[targets.directory]
+plugin = "local"
+database = "directory.sqlite"
+
+[channels.phones]
+plugin = "memory"
+"""
 
 PLACES = [
     entry.location
@@ -88,6 +107,19 @@ class TestHelp:
         imported = imported_by(["--config", str(office.config), "account", "show", "arge46"])
 
         assert not NOT_TO_SHOW_ONE & imported
+
+    def test_changing_an_account_loads_no_other_service(self, tmp_path: Path) -> None:
+        config, persons, units = (tmp_path / name for name in ("provisioner.toml", "persons.csv", "units.csv"))
+        config.write_text(SITE)
+        persons.write_text("id,name,unit,title,mobile,supervisor\n1,Ali Veli,,,05321234567,\n")
+        units.write_text("code,name,kind,parent,login,custodian\narge46,Unit,office,,arge46,1\n")
+        for args in (["init"], ["person", "import", persons], ["unit", "open", units]):
+            assert typed("--config", config, *args).code == 0
+
+        imported = imported_by(["--config", str(config), "account", "rotate", "arge46"])
+
+        assert not NOT_TO_CHANGE_ONE & imported
+        assert len(imported) <= MODULES["account rotate"]
 
     def test_names_every_command(self) -> None:
         text = typed("--help").out

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, redirect_stdout
 from datetime import timedelta
 from difflib import get_close_matches
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import TypeVar, cast
 
@@ -444,7 +444,7 @@ def find_entry_point(plugin: str) -> tuple[EntryPoint, PluginOrigin]:
 
         PluginError: No plug-in has this name.
     """
-    installed = {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
+    installed = installed_on(tuple(sys.path))
     if plugin not in installed:
         raise PluginError(
             "plug-in {plugin} is not installed; installed are: {installed}",
@@ -459,6 +459,17 @@ def find_entry_point(plugin: str) -> tuple[EntryPoint, PluginOrigin]:
         distribution=distribution.name if distribution else "unknown",
         version=distribution.version if distribution else "unknown",
     )
+
+
+@cache
+def installed_on(path: tuple[str, ...]) -> Mapping[str, EntryPoint]:  # noqa: ARG001 - what the result depends on
+    """Return all installed plug-ins by name. To find them, the data of every installed distribution is read.
+
+    Args:
+
+        path: The folders in which Python looks for modules.
+    """
+    return {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
 
 
 def _load(entry: EntryPoint) -> object:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import logging
 import sys
 import types
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -55,6 +55,14 @@ def settings(plugin: str, *targets: str) -> PluginSettings:
     return PluginSettings(plugin=plugin, targets=tuple(map(section, targets)))
 
 
+@pytest.fixture(autouse=True)
+def _look_again() -> Iterator[None]:
+    """Forget which plug-ins are installed, before and after others seem to be."""
+    plugins_module.installed_on.cache_clear()
+    yield
+    plugins_module.installed_on.cache_clear()
+
+
 @pytest.fixture(name="install")
 def _install(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, dict[str, object]], None]:
     """Pretend that a plug-in is installed whose module has these names."""
@@ -66,6 +74,7 @@ def _install(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, dict[str, object
         vars(module).update(content)
         monkeypatch.setitem(sys.modules, module.__name__, module)
         installed.append(EntryPoint(name, module.__name__, "provisioner.plugins"))
+        plugins_module.installed_on.cache_clear()
 
     return install
 
@@ -120,6 +129,22 @@ def test_a_plug_in_that_is_not_installed_stops_the_program(plugins: Plugins, ins
 
     with pytest.raises(PluginError, match="plug-in nosuch is not installed; installed are: memory"):
         plugins.load([settings("nosuch")])
+
+
+def test_what_is_installed_is_read_once_for_all_plug_ins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All installed distributions are read for it: some hundred files."""
+    reads: list[str] = []
+
+    def read(*, group: str) -> list[EntryPoint]:
+        reads.append(group)
+        return [EntryPoint(name, "any", group) for name in ("one", "other")]
+
+    monkeypatch.setattr(plugins_module, "entry_points", read)
+
+    plugins_module.find_entry_point("one")
+    plugins_module.find_entry_point("other")
+
+    assert len(reads) == 1
 
 
 def test_a_plug_in_that_cannot_be_imported_stops_the_program(plugins: Plugins, monkeypatch: pytest.MonkeyPatch) -> None:
