@@ -10,6 +10,7 @@ from provisioner.config.load import LoadedConfiguration
 from provisioner.core.api.errors import StoreError
 from provisioner.core.api.events import Event
 from provisioner.core.api.logs import Logger
+from provisioner.core.engine.lease_timer import LeaseTimer
 from provisioner.core.gateways.breaker import Breaker
 from provisioner.core.gateways.health import MemoryHealth
 from provisioner.core.gateways.maintenance import Calendar
@@ -28,10 +29,11 @@ log = Logger(__name__)
 def application(
     config: LoadedConfiguration,
     *,
-    now: Clock = utc_now,
+    now: Clock | None = None,
     stop: threading.Event | None = None,
     retry_policy: RetryPolicy | None = None,
     dry_run: bool = False,
+    timer: LeaseTimer | None = None,
 ) -> Iterator[Application]:
     """Open the store, load the plug-ins and compose the application; close it all at the end.
 
@@ -39,13 +41,15 @@ def application(
 
         config: What is configured.
 
-        now: The clock.
+        now: The clock; by default, that of the store.
 
         stop: Set it to stop the work between two steps.
 
         retry_policy: How persistently targets are tried; the default suits people who wait for a command.
 
         dry_run: Refuse, at the gateways, every call that would change another system.
+
+        timer: Ends this process if it doesn't renew its leases in time.
 
     Raises:
 
@@ -54,7 +58,8 @@ def application(
         StoreError: The store cannot be opened.
     """
     retry = Retry(retry_policy or RetryPolicy(), stop or threading.Event())
-    with open_store(config, now) as store:
+    with open_store(config, now or utc_now, timer) as store:
+        now = now or store.now
         calendar = Calendar(read=store.maintenance.all, now=now)
         plugins = _plugins(config, store, now, calendar, dry_run=dry_run)
         composition = Composition(

@@ -8,6 +8,7 @@ from datetime import datetime
 from provisioner.config.load import LoadedConfiguration
 from provisioner.core.api.errors import ConfigurationError, InputError, Problem, StoreError
 from provisioner.core.engine.allowances import Allowances
+from provisioner.core.engine.lease_timer import LeaseTimer
 from provisioner.core.gateways.breaker import Breaker
 from provisioner.core.gateways.gateway import Target
 from provisioner.core.gateways.maintenance import Maintenance
@@ -23,14 +24,22 @@ from provisioner.store.address import StoreAddress
 Clock = Callable[[], datetime]
 
 
-def open_store(config: LoadedConfiguration, now: Clock = utc_now) -> Store:
+def open_store(config: LoadedConfiguration, now: Clock = utc_now, timer: LeaseTimer | None = None) -> Store:
     """Open the store of a configuration.
+
+    Args:
+
+        config: The configuration.
+
+        now: The clock.
+
+        timer: Ends this process if it doesn't renew its leases in time.
 
     Raises:
 
         StoreError: It cannot be opened.
     """
-    return Store.open(store_address(config), now=now)
+    return Store.open(store_address(config), now=now, timer=timer)
 
 
 def store_address(config: LoadedConfiguration) -> StoreAddress:

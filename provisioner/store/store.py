@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 from provisioner.core.api.errors import StoreError
 from provisioner.core.api.events import Event, StoreMoved
 from provisioner.core.api.fencing import Lease, elapsed
+from provisioner.core.engine.lease_timer import LeaseTimer
 from provisioner.core.model.days import utc_now
 from provisioner.store.access_requests import StoredAccessRequests
 from provisioner.store.accounts import StoredAccounts
@@ -72,6 +74,8 @@ class Store:
         lease_ttl: How long an account stays held when its process stops renewing the lease.
 
         elapsed: Seconds of a clock that is never set, by which this process counts what is left of its leases.
+
+        timer: Ends this process if it doesn't renew its leases in time.
     """
 
     def __init__(
@@ -81,8 +85,11 @@ class Store:
         now: Callable[[], datetime] = utc_now,
         lease_ttl: timedelta = LEASE_TTL,
         elapsed: Callable[[], float] = elapsed,
+        timer: LeaseTimer | None = None,
     ) -> None:
         self._database = database
+        #: The time of the store: that of the server on PostgreSQL, otherwise that of this process.
+        self.now = database.clock(now)
         #: Returns the mark of a mobile number.
         self.mobile_mark = MobileMarks(database.key_file)
         self.units = StoredUnits(database, now)
@@ -117,6 +124,8 @@ class Store:
         self._leases = Leases(
             owner=owner, time=lambda connection: database.time(connection, now), ttl=lease_ttl, clock=elapsed
         )
+        if timer:
+            self._leases.watch = partial(timer.set, owner)
         self._head_file = HeadFile(database.head_file)
         self._writer = Writer(database, self._leases, Continuity(database.place, self._head_file))
 
@@ -148,6 +157,7 @@ class Store:
         now: Callable[[], datetime] = utc_now,
         lease_ttl: timedelta = LEASE_TTL,
         elapsed: Callable[[], float] = elapsed,
+        timer: LeaseTimer | None = None,
     ) -> Self:
         """Open the store at *address*.
 
@@ -161,13 +171,15 @@ class Store:
 
             elapsed: Seconds of a clock that is never set, by which this process counts what is left of its leases.
 
+            timer: Ends this process if it doesn't renew its leases in time.
+
         Raises:
 
             StoreError: There is none, it is not of this version, or it cannot be read.
         """
         database = database_at(address)
         _prepare(database, schema.require)
-        return cls(database, now=now, lease_ttl=lease_ttl, elapsed=elapsed)
+        return cls(database, now=now, lease_ttl=lease_ttl, elapsed=elapsed, timer=timer)
 
     @staticmethod
     def migrate(address: StoreAddress | str) -> None:

@@ -10,7 +10,6 @@ from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import json_option
 from provisioner.cli.render.documents import iso
 from provisioner.cli.session import Session
-from provisioner.core.model.days import utc_now
 from provisioner.services.metrics import exposition, figures_of, write_metrics
 from provisioner.services.status import status_of
 
@@ -31,7 +30,7 @@ def write(session: Session, file: Path) -> ExitCode:
         provisioner metrics write /srv/metrics/provisioner.prom
     """
     with session.store() as store:
-        status = status_of(session.configuration, store, utc_now)
+        status = status_of(session.configuration, store, store.now)
         figures = figures_of(status, store)
     write_metrics(file, exposition(figures))
     session.output.document({"file": str(file), "at": iso(status.at)})

@@ -12,7 +12,6 @@ from provisioner.cli.options import dry_run_option, json_option
 from provisioner.cli.render.documents import delivery_document, iso, operation_document
 from provisioner.cli.session import Session
 from provisioner.core.model import Operation, OperationState, PasswordDelivery
-from provisioner.core.model.days import utc_now
 from provisioner.services.operations import Operations
 from provisioner.services.parts import authority_of
 
@@ -29,7 +28,7 @@ def list_(session: Session, *, state: str | None, ended_too: bool, unit: str | N
     An operation in the state 'undone' was rolled back. One in the state 'staged' belongs to a held run.
     """
     with session.store() as store:
-        operations = Operations(store=store, authority=authority_of(session.configuration, store), now=utc_now)
+        operations = Operations(store=store, authority=authority_of(session.configuration, store), now=store.now)
         wanted = OperationState(state) if state else None
         session.output.stream(
             ("id", "login", "kind", "state", "since", "waits until", "why"),
@@ -50,7 +49,7 @@ def show(session: Session, operation_id: str) -> ExitCode:
     For an unfinished operation, the output also shows why it is waiting and until when.
     """
     with session.store() as store:
-        operations = Operations(store=store, authority=authority_of(session.configuration, store), now=utc_now)
+        operations = Operations(store=store, authority=authority_of(session.configuration, store), now=store.now)
         operation = operations.operation(operation_id, viewer=session.actor)
         held_until = operations.held_until(operation)
         deliveries = store.deliveries.of_operation(operation.id)

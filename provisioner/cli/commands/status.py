@@ -12,7 +12,6 @@ from provisioner.cli.options import json_option
 from provisioner.cli.render.documents import Document, iso
 from provisioner.cli.session import Session
 from provisioner.core.model import AccountState, OperationState
-from provisioner.core.model.days import utc_now
 from provisioner.core.model.text import Text, marked
 from provisioner.services.status import Concern, Routine, Status, status_of
 
@@ -56,7 +55,7 @@ def command(session: Session) -> ExitCode:
     and 6 if a run is held. If several of these apply, the lowest code is used.
     """
     with session.store() as store:
-        status = status_of(session.configuration, store, utc_now)
+        status = status_of(session.configuration, store, store.now)
     session.output.document(_document(status))
     session.output.fields(_rows(session, status), _named_rows(session, status))
     for concern in status.concerns:

@@ -12,7 +12,6 @@ from provisioner.cli.options import YEARS, dry_run_option, json_option, reason_o
 from provisioner.cli.render.documents import iso, system_document
 from provisioner.cli.session import Session
 from provisioner.core.api.errors import InputError, Problem
-from provisioner.core.model.days import utc_now
 from provisioner.core.model.text import Text
 from provisioner.services.targets import System, systems
 
@@ -26,7 +25,7 @@ def list_(session: Session) -> ExitCode:
     Operations use the systems in the listed order. The command doesn't contact the systems; 'check' does.
     """
     with session.store() as store:
-        found = systems(session.configuration, store, utc_now)
+        found = systems(session.configuration, store, store.now)
     session.output.document({"items": [system_document(system) for system in found]})
     session.output.table(
         ("name", "kind", "plug-in", "state", "until", "reason"), [_row(session, system) for system in found]

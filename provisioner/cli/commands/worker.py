@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from datetime import timedelta
 from functools import partial
 
@@ -12,6 +13,7 @@ from provisioner.cli.options import json_option
 from provisioner.cli.session import Session
 from provisioner.cli.signals import stop_between_steps
 from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.engine.lease_timer import LeaseTimer
 from provisioner.net.http_service import Bounds, HttpService
 from provisioner.services.worker import WatchedStop, Worker, tasks_of
 from provisioner.services.worker_health import WorkerHealth
@@ -34,14 +36,19 @@ def command(session: Session, *, listen: str | None) -> ExitCode:
     When the worker is ready, it prints the URL of its health endpoint. On SIGTERM or SIGINT, it finishes the current
     step of each running operation and exits with code 0. The next worker that runs continues these operations. A second
     signal stops it immediately. It reads the configuration only when it starts.
+
+    A worker that was suspended for more than a minute during operations is ended by SIGALRM before it sends anything.
+    The service manager should start it again.
     """
     content = session.configuration.content
     message = session.output.text("stopping between two steps; wait, or send the signal again to end immediately")
     session.set_up_logs()
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # what started this process may have had it ignored
+    timer = LeaseTimer()
     with stop_between_steps(message) as stop, session.store() as store:
         worker = Worker(
             store=store,
-            open_application=lambda watched: session.application(stop=watched),
+            open_application=lambda watched: session.application(stop=watched, timer=timer),
             tasks=tasks_of(content, actor=session.actor),
             look_every=timedelta(seconds=content.worker.look_every_seconds),
             stop=WatchedStop(stop),

@@ -112,6 +112,15 @@ class Database(ABC):
             now: The clock of this process.
         """
 
+    def clock(self, now: Callable[[], datetime]) -> Callable[[], datetime]:
+        """Return a clock by which all processes that use the database agree.
+
+        Args:
+
+            now: The clock of this process.
+        """
+        return now
+
     @abstractmethod
     def contains(self, column: Column[str], letters: Sequence[str]) -> ColumnElement[bool]:
         """Return whether a text contains, one after the other, any letter of each of these groups."""

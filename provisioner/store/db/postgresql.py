@@ -46,6 +46,7 @@ from provisioner.store.db import tables
 from provisioner.store.db.database import Database
 from provisioner.store.db.ports import Transaction
 from provisioner.store.db.postgresql_errors import is_unreachable, store_error
+from provisioner.store.db.server_clock import ServerClock
 from provisioner.store.db.types import UtcDateTime
 
 #: How many seconds a process waits for a server that it has reached before, for example while that restarts.
@@ -180,6 +181,15 @@ class PostgresqlDatabase(Database):
         """Return the time of the server, because the clocks of several machines differ."""
         [(time,)] = transaction.find(_NOW)
         return cast("datetime", time)
+
+    def clock(self, _: Callable[[], datetime]) -> Callable[[], datetime]:
+        """Return the clock of the server."""
+
+        def read() -> datetime:
+            with self.read() as connection:
+                return connection.execute(_NOW).scalar_one()
+
+        return ServerClock(read)
 
     def contains(self, column: Column[str], letters: Sequence[str]) -> ColumnElement[bool]:
         """Return whether a text matches a regular expression."""

@@ -195,16 +195,23 @@ class Leases:
     #: How long a lease lives if nobody renews it.
     ttl: timedelta
     clock: Callable[[], float] = elapsed
+    #: Is told when the first lease runs out if it is not renewed; ``None`` when nothing is held.
+    watch: Callable[[float | None], None] = lambda _: None
     #: By login. It is replaced as a whole, so that other threads may read it.
     _held: Mapping[str, Hold] = attrs.field(factory=dict, init=False)
     _renew_at: float = attrs.field(default=0.0, init=False)
 
     def lease(self, login: str, operation_id: str) -> Lease:
         """Return the lease for this operation."""
+        tries: int | None = None
 
         def left() -> float:
+            nonlocal tries
             hold = self._held.get(login)
-            return self._left(hold) if hold and hold.operation_id == operation_id else 0.0
+            if hold is None or hold.operation_id != operation_id:
+                return 0.0
+            tries = tries or hold.tries  # the lease is taken with the first step, after this was called
+            return self._left(hold) if hold.tries == tries else 0.0
 
         hold = self._held.get(login)
         return Lease(left=left, contested=hold is not None and hold.contested)
@@ -240,11 +247,12 @@ class Leases:
                 held.pop(login, None)
             elif hold.safe_until:
                 held[login] = hold
-        self._held = held
+        self.keep(held)
 
     def keep(self, held: Mapping[str, Hold]) -> None:
         """Remember that this is what this process holds, now that it is durable."""
         self._held = held
+        self.watch(min((hold.safe_until for hold in held.values()), default=None))
 
     def seconds_to_renewal(self) -> float | None:
         """Return how long nothing needs to be renewed; ``None`` if nothing is held."""

@@ -122,6 +122,7 @@ class Writer:
             group = self._next_group()
             self._commit([submission for submission in group if submission])
         self._in_spare_time(self._leases.release)
+        self._leases.keep({})  # also if they could not be released: nothing is sent any more
 
     def _next_group(self) -> list[_Submission | None]:
         """Wait for a submission, or for leases to renew, and take all that is there."""

@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import select, update
 
 from provisioner.core.api.errors import BusyError, LeaseLostError
+from provisioner.core.engine.lease_timer import LeaseTimer
 from provisioner.core.model import OperationState
 from provisioner.store import Store
 from provisioner.store.db.tables import leases
@@ -430,3 +431,57 @@ class TestOwner:
         assert start_time
         assert start_time.isdigit()
         assert int(start_time) >= int(owners._start_time(os.getpid()) or 0)
+
+
+class TestTimer:
+    """A worker is ended if it doesn't renew what it holds."""
+
+    def test_timer_runs_before_anybody_may_act_and_ends_with_the_operation(
+        self, store: Store, url: str, story: type[Story], clock: Clock
+    ) -> None:
+        tale, ends = story("a"), list[float | None]()
+        seconds = 1000.0
+        store.write(tale.planned())
+        with Store.open(url, now=clock, lease_ttl=MINUTE, elapsed=lambda: seconds, timer=noting(ends)) as worker:
+            worker.write(tale.started(), tale.begun(0))
+            assert ends[-1] == pytest.approx(1054)
+            worker.write(tale.ended(0), tale.finished())
+            assert ends[-1] is None
+
+    def test_timer_is_off_when_the_store_is_closed(
+        self, store: Store, url: str, story: type[Story], clock: Clock
+    ) -> None:
+        tale, ends = story("a"), list[float | None]()
+        store.write(tale.planned())
+        with Store.open(url, now=clock, timer=noting(ends)) as worker:
+            worker.write(tale.started(), tale.begun(0))
+
+        assert ends[-1] is None
+
+
+def test_an_attempt_that_lost_its_lease_does_not_live_on_that_of_the_next_one(
+    store: Store, story: type[Story], clock: Clock
+) -> None:
+    """Both are attempts of one process, for example of the console."""
+    tale = story("a")
+    store.write(tale.planned())
+    store.write(tale.started(), tale.begun(0))
+    first = store.lease("a", tale.id)
+    assert first.left() > 0
+    clock.move(MINUTE)
+
+    next_one = store.lease("a", tale.id)
+    store.write(tale.started(tries=2), tale.begun(0))
+
+    assert next_one.left() > 0
+    assert first.left() <= 0
+
+
+def noting(ends: list[float | None]) -> LeaseTimer:
+    """Return a timer that ends nothing and notes when it would."""
+
+    class Noting(LeaseTimer):
+        def set(self, _: str, until: float | None) -> None:
+            ends.append(until)
+
+    return Noting()
