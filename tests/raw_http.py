@@ -18,6 +18,7 @@ class RawServer:
     requests: list[bytes] = attrs.field(factory=list)
     _listener: socket.socket = attrs.field(init=False)
     _thread: threading.Thread = attrs.field(init=False)
+    _connection: socket.socket | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -32,14 +33,17 @@ class RawServer:
         with suppress(OSError):
             while True:
                 connection, _ = self._listener.accept()
+                self._connection = connection
                 with connection, suppress(OSError):
-                    connection.settimeout(3)
+                    connection.settimeout(60)
                     self.requests.append(read_request(connection))
                     self.behave(connection)
 
     def stop(self) -> None:
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
+        for one in (self._listener, self._connection):
+            with suppress(OSError):
+                if one:
+                    one.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join()
 

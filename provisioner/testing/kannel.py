@@ -28,7 +28,7 @@ from provisioner.testing.ports import free_ports, is_open
 QUIET = 2
 
 #: How long a part of Kannel may take to start or to stop.
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 #: What begins a message on the wire of the fake SMSC: sender, number, header and kind. A text may contain line ends.
 _HEAD = re.compile(rb"(?m)^\S+ (\+?\d+) (?:udh (\S+) )?(text|data|ucs-2) ")

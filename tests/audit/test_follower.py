@@ -20,6 +20,7 @@ from provisioner.audit.syslog import Syslog
 from provisioner.core.api.errors import UnavailableError
 from provisioner.store import Store
 from provisioner.store.audit.verification import ChainFault, ChainFinding
+from provisioner.testing.kannel import wait_until
 from tests.audit.peer import Peer, die_after_reading
 from tests.store.conftest import Story
 
@@ -124,6 +125,7 @@ def test_batches_are_confirmed_one_by_one(following: Following, monkeypatch: pyt
     def tell(progress: Progress) -> None:
         following.told.append(progress)
         if isinstance(progress, Confirmed) and progress.place.seq == 5:
+            wait_until(lambda: len(peer.connections) == 2)  # the second is open before the first is confirmed
             peer.hang_up()
 
     with peer.listening() as collector:

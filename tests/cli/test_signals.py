@@ -20,6 +20,7 @@ from provisioner.cli.signals import stop_between_steps
 from provisioner.core.model import Operation
 from provisioner.store import Store
 from tests.cli.conftest import MANY_UNITS, ONE_BY_ONE, PERSONS
+from tests.cli.held_phones import PATIENCE, HeldPhones
 
 pytestmark = pytest.mark.slow
 
@@ -28,9 +29,16 @@ pytestmark = pytest.mark.slow
 UNIGNORED = ("env", "--default-signal")
 
 
+@pytest.fixture(name="phones")
+def _phones() -> Iterator[HeldPhones]:
+    """Let no program come further than to its second message before a test says so."""
+    with HeldPhones.running() as phones:
+        yield phones
+
+
 @pytest.fixture(name="folder")
-def _folder(tmp_path: Path) -> Path:
-    (tmp_path / "provisioner.toml").write_text(ONE_BY_ONE)
+def _folder(tmp_path: Path, phones: HeldPhones) -> Path:
+    (tmp_path / "provisioner.toml").write_text(phones.configuration)
     with Store.create(f"sqlite:///{tmp_path / 'provisioner.sqlite'}") as store:
         store.persons.save(PERSONS)
         store.units.save(MANY_UNITS)
@@ -38,12 +46,12 @@ def _folder(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def running(folder: Path, *prefix: str) -> Iterator[subprocess.Popen[str]]:
-    """Start to open all units, and yield the process when the first one is open."""
+def running(folder: Path, phones: HeldPhones, *prefix: str) -> Iterator[subprocess.Popen[str]]:
+    """Start to open all units, and yield the process when it waits in the middle."""
     command = [*UNIGNORED, *prefix, *_command(folder, "unit", "open", *(unit.code for unit in MANY_UNITS))]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        _wait_for(lambda: any(operation.state.ended for operation in _operations(folder)))
+        phones.wait()
         yield process
     finally:
         process.kill()
@@ -60,23 +68,25 @@ def _operations(folder: Path) -> list[Operation]:
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < end, "it did not happen within 30 seconds"
+        assert time.monotonic() < end, "it did not happen"
         time.sleep(0.02)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_the_run_between_two_steps(folder: Path, number: signal.Signals) -> None:
+def test_a_signal_ends_the_run_between_two_steps(folder: Path, phones: HeldPhones, number: signal.Signals) -> None:
     """No step is left in the middle, what is left is said and kept, and ``resume`` finishes it."""
-    with running(folder) as process:
+    with running(folder, phones) as process:
         process.send_signal(number)
+        _expect_stopping(process)
         if number is signal.SIGHUP:
             process.send_signal(number)  # the terminal and the shell in it both send one
-        out, err = process.communicate(timeout=30)
+        phones.release()
+        out, err = process.communicate(timeout=PATIENCE)
 
     assert process.returncode == 4
-    assert err.count("stopping between two steps") == 1
+    assert "stopping between two steps" not in err, "it says it once"
     assert "Traceback" not in err
     states = [load["state"] for load in json.loads(out)["operations"]]
     assert len(states) == len(MANY_UNITS)
@@ -94,20 +104,18 @@ def test_a_signal_ends_the_run_between_two_steps(folder: Path, number: signal.Si
 def test_a_second_signal_ends_the_program_at_once(folder: Path, numbers: tuple[signal.Signals, ...]) -> None:
     """A server that does not answer must not hold the program against the will of the person who started it."""
     with socket.create_server(("127.0.0.1", 0)) as server, _waiting_for(server, folder) as process:
-        server.settimeout(30)
+        server.settimeout(PATIENCE)
         connection, _ = server.accept()
         with connection:
             connection.recv(1)  # the program has sent its request, and waits
-            assert process.stderr is not None
             *first, last = numbers
             for number in first:
                 process.send_signal(number)
-            assert process.stderr.readline() == "\n"
-            assert "stopping between two steps" in process.stderr.readline()
+            _expect_stopping(process)
             _wait_for(lambda: not _catches(process, last))
             assert process.poll() is None
             process.send_signal(last)
-            assert process.wait(timeout=30) == -last
+            assert process.wait(timeout=PATIENCE) == -last
 
 
 def test_a_signal_that_reaches_another_thread_is_noticed_while_the_main_one_waits() -> None:
@@ -118,7 +126,7 @@ def test_a_signal_that_reaches_another_thread_is_noticed_while_the_main_one_wait
         def signalled() -> None:
             time.sleep(0.2)  # until the main thread waits
             signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
-            noticed.append(stop.wait(10))
+            noticed.append(stop.wait(PATIENCE))
 
         thread = threading.Thread(target=signalled)
         thread.start()
@@ -138,6 +146,13 @@ def test_a_late_second_hang_up_does_not_keep_the_result_from_being_written(first
         signal.raise_signal(first)
 
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+def _expect_stopping(process: subprocess.Popen[str]) -> None:
+    """Wait until the program says that it stops."""
+    assert process.stderr is not None
+    assert process.stderr.readline() == "\n"
+    assert "stopping between two steps" in process.stderr.readline()
 
 
 def _catches(process: subprocess.Popen[str], number: signal.Signals) -> bool:
@@ -170,19 +185,23 @@ timeout = 600
         process.communicate()
 
 
-def test_a_program_that_was_started_with_nohup_goes_on_when_the_terminal_closes(folder: Path) -> None:
-    with running(folder, "nohup") as process:
+def test_a_program_that_was_started_with_nohup_goes_on_when_the_terminal_closes(
+    folder: Path, phones: HeldPhones
+) -> None:
+    with running(folder, phones, "nohup") as process:
         process.send_signal(signal.SIGHUP)
-        process.communicate(timeout=30)
+        phones.release()
+        process.communicate(timeout=PATIENCE)
 
     assert process.returncode == 0
 
 
-def test_a_run_that_was_killed_is_finished_by_resume(folder: Path) -> None:
+def test_a_run_that_was_killed_is_finished_by_resume(folder: Path, phones: HeldPhones) -> None:
     """Nothing can be said after SIGKILL; the journal knows."""
-    with running(folder) as process:
+    with running(folder, phones) as process:
         process.kill()
         process.communicate()
+    phones.release()
 
     resumed = subprocess.run(_command(folder, "resume"), capture_output=True, text=True, check=False)
 

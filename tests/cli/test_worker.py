@@ -19,10 +19,11 @@ import pytest
 from provisioner.core.model import Operation, OperationKind
 from provisioner.core.model.routines import Routine
 from provisioner.store import Store
-from tests.cli.conftest import MANY_UNITS, ONE_BY_ONE, PERSONS, Office
+from tests.cli.conftest import MANY_UNITS, PERSONS, Office
+from tests.cli.held_phones import PATIENCE, HeldPhones
 
-CONFIG = f"""\
-{ONE_BY_ONE}[worker]
+WORKER = """\
+[worker]
 look_every_seconds = 1
 listen = "127.0.0.1:0"
 """
@@ -56,9 +57,15 @@ def test_an_address_that_cannot_be_used_is_told(office: Office) -> None:
     assert "--listen" in answer.err
 
 
+@pytest.fixture(name="phones")
+def _phones() -> Iterator[HeldPhones]:
+    with HeldPhones.running() as phones:
+        yield phones
+
+
 @pytest.fixture(name="folder")
-def _folder(tmp_path: Path) -> Path:
-    (tmp_path / "provisioner.toml").write_text(CONFIG)
+def _folder(tmp_path: Path, phones: HeldPhones) -> Path:
+    (tmp_path / "provisioner.toml").write_text(phones.configuration + WORKER)
     with Store.create(f"sqlite:///{tmp_path / 'provisioner.sqlite'}") as store:
         store.persons.save(PERSONS)
         store.units.save(MANY_UNITS)
@@ -97,40 +104,42 @@ def states(folder: Path) -> set[str]:
     return {operation.state.value for operation in operations(folder)}
 
 
-def plan(folder: Path) -> None:
+def plan(folder: Path, phones: HeldPhones) -> None:
     """Plan to open all units, and let nothing of it be done but the first account."""
     process = subprocess.Popen(command(folder, "unit", "open", *(unit.code for unit in MANY_UNITS)))
+    phones.wait()
     wait_for(lambda: any(operation.state.ended for operation in operations(folder)))
     process.kill()
     process.wait()
+    phones.release()
     assert len(operations(folder)) == len(MANY_UNITS)
     assert states(folder) != {"done"}
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < end, "it did not happen within a minute"
+        assert time.monotonic() < end, "it did not happen"
         time.sleep(0.02)
 
 
 def health(url: str, path: str = "/healthz") -> tuple[int, dict[str, Any]]:
     try:
-        with urlopen(f"{url}{path}", timeout=10) as answer:
+        with urlopen(f"{url}{path}", timeout=PATIENCE) as answer:
             return answer.status, json.load(answer)
     except HTTPError as error:
         return error.code, json.load(error)
 
 
 @pytest.mark.slow
-def test_a_worker_finishes_what_was_left_and_ends_with_success(folder: Path) -> None:
-    plan(folder)
+def test_a_worker_finishes_what_was_left_and_ends_with_success(folder: Path, phones: HeldPhones) -> None:
+    plan(folder, phones)
     with working(folder) as (process, url):
         wait_for(lambda: states(folder) == {"done"})
         wait_for(lambda: health(url)[1]["routines"].get("sweep", {}).get("state") == "done")
         assert health(url, "/readyz") == (200, {"status": "ok"})
         process.terminate()
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=PATIENCE)
 
     assert (process.returncode, "Traceback" in err) == (0, False)
     with reading(folder) as store:
@@ -139,13 +148,20 @@ def test_a_worker_finishes_what_was_left_and_ends_with_success(folder: Path) -> 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_worker_that_ends_in_the_middle_of_operations_loses_none(folder: Path, number: signal.Signals) -> None:
-    plan(folder)
-    done = sum(operation.state.ended for operation in operations(folder))
+def test_a_worker_that_ends_in_the_middle_of_operations_loses_none(
+    folder: Path, phones: HeldPhones, number: signal.Signals
+) -> None:
+    plan(folder, phones)
+    phones.hold(after=2)
     with working(folder) as (process, _):
-        wait_for(lambda: sum(operation.state.ended for operation in operations(folder)) > done)
+        phones.wait()
         process.send_signal(number)
-        _, err = process.communicate(timeout=30)
+        if number is signal.SIGTERM:
+            assert process.stderr
+            while "stopping between two steps" not in (line := process.stderr.readline()):
+                assert line, "the worker ended without a word"
+        phones.release()
+        _, err = process.communicate(timeout=PATIENCE)
     left = [operation for operation in operations(folder) if not operation.state.ended]
     assert left
     if number is signal.SIGTERM:
@@ -159,9 +175,9 @@ def test_a_worker_that_ends_in_the_middle_of_operations_loses_none(folder: Path,
 
 
 @pytest.mark.slow
-def test_two_workers_on_one_store_share_the_work(folder: Path) -> None:
+def test_two_workers_on_one_store_share_the_work(folder: Path, phones: HeldPhones) -> None:
     """Each account gets one password, and one of them goes on when the other one is killed."""
-    plan(folder)
+    plan(folder, phones)
     with ExitStack() as both:
         (first, _), (second, url) = (both.enter_context(working(folder)) for _ in range(2))
         wait_for(lambda: health(url)[1]["routines"] != {} or states(folder) == {"done"})

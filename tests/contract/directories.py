@@ -117,12 +117,12 @@ class DirectoryFixtures(TargetFixtures):
     @pytest.fixture
     def wired_target(self, server: Server, wire: TcpProxy) -> Iterator[Ldap]:
         url = f"ldap://localhost:{wire.port}"
-        with closing(self.made(server, urls=(url,), tls=self.wired_tls, timeout=1, connect_timeout=1)) as ldap:
+        with closing(self.made(server, urls=(url,), tls=self.wired_tls, timeout=3, connect_timeout=3)) as ldap:
             yield ldap
 
     @pytest.fixture
     def patience(self) -> float:
-        return 8.0
+        return 30.0
 
     @pytest.fixture
     def refused_secret(self) -> Secret:

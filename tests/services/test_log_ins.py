@@ -162,15 +162,15 @@ def test_a_target_that_hangs_takes_half_of_the_threads(door: Door) -> None:
 
     def hang() -> None:
         hanging.release()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
 
     door.faults.pause = hang
     door.faults.on("account_probe", Fault.PAUSE)
     with ThreadPoolExecutor(3) as pool:
         waiting = [pool.submit(door.enter) for _ in range(2)]
-        assert all(hanging.acquire(timeout=10) for _ in range(2))
+        assert all(hanging.acquire(timeout=60) for _ in range(2))
         try:
-            refused = pool.submit(door.enter).exception(timeout=5)
+            refused = pool.submit(door.enter).exception(timeout=30)
         finally:
             go_on.set()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -36,11 +37,25 @@ def task(routine: WorkerRoutine, work: Work) -> WorkerTask:
     return WorkerTask(routine=routine, timetable=DAILY, work=work)
 
 
+class StopAfterLooks(WatchedStop):
+    """Stops a worker after it has looked for slots so many times."""
+
+    def __init__(self, stop: threading.Event, *, looks: int) -> None:
+        super().__init__(stop)
+        self.looks = looks
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.looks -= 1
+        if not self.looks:
+            self._stop.set()
+        return super().wait(timeout)
+
+
 @pytest.fixture(name="stop")
 def _stop() -> Iterator[threading.Event]:
     """Return what stops the workers; a worker that never comes to its end is stopped in the end."""
     stop = threading.Event()
-    timer = threading.Timer(10, stop.set)
+    timer = threading.Timer(120, stop.set)
     timer.start()
     yield stop
     timer.cancel()
@@ -80,7 +95,7 @@ def test_a_routine_that_fails_does_not_keep_the_next_one_from_running(
         return True
 
     worker = make_worker(task(WorkerRoutine.SWEEP, fail), task(WorkerRoutine.RECONCILE, finish))
-    threading.Timer(0.1, stop.set).start()
+    worker.stop = StopAfterLooks(stop, looks=3)
     worker.run()
 
     assert ran == {"sweep": 1, "reconcile": 1}, "a routine is tried again in its next slot only"
@@ -113,7 +128,7 @@ def test_what_a_stopped_worker_has_not_finished_another_one_does(
     assert other.runs[WorkerRoutine.SWEEP].state is RunState.DONE
 
 
-def test_workers_on_one_store_run_each_slot_once(make_worker: Callable[..., Worker], stop: threading.Event) -> None:
+def test_workers_on_one_store_run_each_slot_once(make_worker: Callable[..., Worker]) -> None:
     ran = Counter[WorkerRoutine]()
 
     def work(_: Application, __: threading.Event) -> bool:
@@ -121,12 +136,11 @@ def test_workers_on_one_store_run_each_slot_once(make_worker: Callable[..., Work
         return True
 
     workers = [make_worker(task(WorkerRoutine.SWEEP, work)) for _ in range(3)]
-    threads = [threading.Thread(target=worker.run) for worker in workers]
-    for thread in threads:
-        thread.start()
-    threading.Timer(0.2, stop.set).start()
-    for thread in threads:
-        thread.join()
+    for worker in workers:
+        worker.stop = StopAfterLooks(threading.Event(), looks=3)
+    with ThreadPoolExecutor(3) as pool:
+        for ended in [pool.submit(worker.run) for worker in workers]:
+            ended.result()
 
     assert ran == {WorkerRoutine.SWEEP: 1}
 

@@ -84,7 +84,7 @@ def test_a_closed_store_says_so(store: Store) -> None:
 def test_one_of_many_processes_gives_the_notice(store: Store, url: str, clock: Clock) -> None:
     """Each of them has a call under way when the time is over, and they all fail at the same moment."""
     notices: list[TargetQuarantined] = []
-    barrier = threading.Barrier(4, timeout=10)
+    barrier = threading.Barrier(4, timeout=60)
 
     def failing(health: Store, wait: Callable[[], object] = lambda: None) -> None:
         breaker = Breaker(name="posta", now=clock, health=health.health, notify=notices.append)

@@ -345,6 +345,6 @@ def test_a_killed_move_leaves_both_as_they_were_or_is_complete(site: Site) -> No
         kills += 1
     with suppress(StoreError):  # it was moved already
         site.move()
-    assert kills >= 2
+    assert kills
     assert len(site.rows(site.address)["persons"]) == 40_002
     assert site.rows(site.address)["events"] == site.rows(site.url)["events"]

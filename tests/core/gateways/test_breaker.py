@@ -134,16 +134,16 @@ def test_a_check_gets_through_before_the_pause_is_over(breaker: Breaker) -> None
 def test_only_one_of_many_callers_gets_through_after_the_pause(breaker: Breaker, clock: FakeClock) -> None:
     fail(breaker, TransientError("down"), times=3)
     clock.advance(timedelta(seconds=30))
-    barrier = threading.Barrier(8)
+    barrier, refused = threading.Barrier(8, timeout=60), threading.Semaphore(0)
 
     def call() -> bool:
         barrier.wait()
         try:
             with breaker.call():
-                time.sleep(0.1)
+                return all(refused.acquire(timeout=60) for _ in range(7))
         except CircuitOpenError:
+            refused.release()
             return False
-        return True
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(lambda _: call(), range(8))) == 1
@@ -151,7 +151,7 @@ def test_only_one_of_many_callers_gets_through_after_the_pause(breaker: Breaker,
 
 def test_parallel_calls_stay_parallel(breaker: Breaker) -> None:
     """The lock must not be held during a call."""
-    barrier = threading.Barrier(8, timeout=5)
+    barrier = threading.Barrier(8, timeout=60)
 
     def call() -> None:
         with breaker.call():
@@ -595,7 +595,7 @@ def test_calls_need_no_lock_while_nothing_fails(breaker: Breaker) -> None:
     """Dozens of threads call one target."""
     succeed(breaker)
     with ThreadPoolExecutor(1) as pool, breaker._lock:
-        assert pool.submit(succeed, breaker).result(timeout=5) is None
+        assert pool.submit(succeed, breaker).result(timeout=60) is None
 
 
 def test_a_success_after_a_failure_counts(breaker: Breaker) -> None:

@@ -298,13 +298,14 @@ def test_a_dry_run_sends_nothing_and_may_look(make_plugins: Callable[..., Plugin
 
 
 def test_no_more_calls_run_at_once_than_the_target_allows(make_plugins: Callable[..., Plugins]) -> None:
-    running, most, lock = 0, 0, threading.Lock()
+    running, most, lock, three = 0, 0, threading.Lock(), threading.Barrier(3, timeout=60)
 
     def behave(_: object) -> Receipt:
         nonlocal running, most
         with lock:
             running += 1
             most = max(most, running)
+        three.wait()
         time.sleep(0.01)
         with lock:
             running -= 1

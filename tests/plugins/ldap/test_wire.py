@@ -116,7 +116,7 @@ def test_a_server_that_drips_holds_nobody_longer_than_the_timeout(
     with pytest.raises(UnavailableError):
         _bind(f"{scheme}://{server.address}")
 
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
 
 
 def test_an_answer_that_comes_in_pieces_is_an_answer(served: Callable[[Serve], Server]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +23,7 @@ from provisioner.core.api.errors import (
 from provisioner.core.api.fencing import Lease, fenced
 from provisioner.core.api.messages import DeliveryState
 from provisioner.core.model.secret import Secret
+from provisioner.testing.ports import free_ports
 from provisioner.testing.private import make_certificate
 from provisioner_mail.smtp import SmtpServer
 from provisioner_mail.smtp_settings import Security, SmtpSettings
@@ -98,9 +98,7 @@ def _start(certificate: tuple[Path, Path]) -> Iterator[Start]:
         elif security is Security.TLS:
             options |= {"ssl_context": context}
         postbox = Postbox()
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        [port] = free_ports(1)
         controller = Controller(postbox, hostname="127.0.0.1", port=port, authenticator=postbox.authenticate, **options)
         controller.start()
         controllers.append(controller)
@@ -249,9 +247,7 @@ def test_a_mail_that_was_taken_in_an_unusual_way_is_not_sent_again(start: Start,
 
 
 def test_nobody_there_is_transient() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    [port] = free_ports(1)
     settings = SmtpSettings(
         host="127.0.0.1", port=port, security=Security.NONE, sender="n@example.gov.tr", address="{id}@example.gov.tr"
     )

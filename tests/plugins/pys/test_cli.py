@@ -52,12 +52,12 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path: Path, key_file: Path, numb
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         assert ready.read_text().strip() == url
-        with closing(PysClient.connect(url, Secret(KEY), timeout=5)) as client:
+        with closing(PysClient.connect(url, Secret(KEY), timeout=60)) as client:
             person = client.person("1001")
             assert person is not None
             assert person.mobile == "+905321234567"
             process.send_signal(number)
-            output, errors = process.communicate(timeout=10)
+            output, errors = process.communicate(timeout=60)
 
     assert process.returncode == 0
     assert not ready.exists()
@@ -71,7 +71,7 @@ def test_the_key_may_come_from_the_environment(tmp_path: Path) -> None:
     )
     with process:
         assert process.stdout is not None
-        with closing(PysClient.connect(process.stdout.readline().strip(), Secret(KEY), timeout=5)) as client:
+        with closing(PysClient.connect(process.stdout.readline().strip(), Secret(KEY), timeout=60)) as client:
             assert client.status().undo
         process.terminate()
     assert process.returncode == 0
@@ -83,7 +83,7 @@ def test_json_is_one_document(key_file: Path) -> None:
     with process:
         assert process.stdout is not None
         url = json.loads(process.stdout.readline())["url"]
-        with closing(PysClient.connect(url, Secret(KEY), timeout=5)) as client:
+        with closing(PysClient.connect(url, Secret(KEY), timeout=60)) as client:
             client.status()
         process.terminate()
         assert process.communicate()[0] == ""

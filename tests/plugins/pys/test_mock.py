@@ -247,7 +247,7 @@ class TestEnd:
             began = time.monotonic()
             mock.close()
 
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 50
             assert waiting.result().status_code == 500
 
     def test_the_settings_go_with_it(self) -> None:

@@ -83,9 +83,9 @@ def test_more_messages_are_sent_at_the_same_time_than_are_allowed() -> None:
             with lock:
                 running -= 1
 
-    pause = threading.Event()
+    three = threading.Barrier(3, timeout=60)
     with ThreadPoolExecutor(16) as pool:
-        list(pool.map(send, [lambda: pause.wait(0.002)] * 200))
+        list(pool.map(send, [three.wait] * 201))
 
     assert most == 3
 

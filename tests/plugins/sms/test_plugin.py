@@ -269,7 +269,7 @@ def test_threads_share_one_gateway(
     sms = channel(TABLE)
 
     def deliver(_: int) -> None:
-        barrier.wait(5)
+        barrier.wait(60)
         sms.secret_deliver(request_to())
 
     with ThreadPoolExecutor(8) as pool:

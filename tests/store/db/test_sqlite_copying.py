@@ -56,7 +56,7 @@ def test_a_writer_neither_waits_for_a_copy_nor_gets_into_it(
     with subprocess.Popen([sys.executable, "-c", WRITER, file], stdout=subprocess.PIPE) as writer:
         assert writer.stdout
         writer.stdout.readline()
-        patience = threading.Timer(10, writer.kill)
+        patience = threading.Timer(120, writer.kill)
         patience.start()
         with closing(database_at(f"sqlite:///{file}")) as database, database.read() as connection:
             copy_file(connection, tmp_path / "copy.db")

@@ -177,15 +177,15 @@ class TestSend:
         operator.react(LOST_ANSWER)
 
         with pytest.raises(UnknownOutcomeError, match="no answer arrived"):
-            gateway(operator, timeout=0.5).send(message())
+            gateway(operator, timeout=2.0).send(message())
 
     def test_a_late_answer_is_taken_for_that_of_the_next_message(self, operator: SmppOperator, gateway: Open) -> None:
-        operator.react(Reaction(answer_after=1.0))
-        one = gateway(operator, timeout=0.5)
+        operator.react(Reaction(answer_after=3.0))
+        one = gateway(operator, timeout=2.0)
         with pytest.raises(UnknownOutcomeError):
             one.send(message())
 
-        operator.react(Reaction(answer_after=0.6))
+        operator.react(Reaction(answer_after=3.0))
         with pytest.raises(UnknownOutcomeError):
             one.send(message())
         assert one.send(message()).parts == ("127.0.0.1/a000003",)
@@ -225,7 +225,7 @@ class TestSend:
 
     def test_what_waits_behind_a_full_window_is_taken_for_sent(self, operator: SmppOperator, gateway: Open) -> None:
         operator.react(LOST_ANSWER, times=None)
-        one = gateway(operator, window=1, timeout=1.0)
+        one = gateway(operator, window=1, timeout=4.0)
 
         with ThreadPoolExecutor(3) as pool:
             errors = [future.exception() for future in [pool.submit(one.send, message()) for _ in range(3)]]
@@ -329,7 +329,7 @@ class TestReports:
         busy = threading.Event()
 
         def report(*_: object) -> bool:
-            return busy.wait(10)
+            return busy.wait(60)
 
         one = gateway(operator, report=report)
         receipts = [one.send(message()) for _ in range(3)]

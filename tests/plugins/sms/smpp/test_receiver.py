@@ -205,7 +205,7 @@ def test_a_report_on_a_message_of_another_process_is_lost(site: Site) -> None:
     site.commands.run("resume")  # the report can have been quicker than the record of the answer
     assert site.state() == "delivered"
     service.send_signal(signal.SIGTERM)
-    service.communicate(timeout=20)
+    service.communicate(timeout=60)
 
     assert service.returncode == 0
     assert (renewed["kind"], renewed["state"]) == ("rotate", "done")
