@@ -67,6 +67,13 @@ class Browser:
         fields = {"csrf": self.csrf(), **(form or {})}
         return self.send("POST", path, headers={"sec-fetch-site": "same-origin", **(headers or {})}, data=fields)
 
+    def upload(
+        self, content: bytes, form: Mapping[str, str] | None = None, *, name: str = "units.csv"
+    ) -> httpx.Response:
+        """Send a list of units."""
+        fields, files = {"csrf": self.csrf(), **(form or {})}, {"file": (name, content)}
+        return self.send("POST", "/lists", headers={"sec-fetch-site": "same-origin"}, data=fields, files=files)
+
     def csrf(self) -> str:
         found = _CSRF.search(self.get("/me").text) or _CSRF.search(self.get("/login").text)
         assert found

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from provisioner.core.api.errors import raised_at
 from provisioner.core.api.logs import Logger
@@ -10,24 +11,36 @@ from provisioner.services.runs import Run
 
 log = Logger(__name__)
 
+#: How many runs are carried out at the same time. The others wait; they are in the journal when they begin.
+_MOST = 4
+
 
 class Background:
-    """Waits for runs, one after the other."""
+    """Waits for runs."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="runs")
+        self._pool = ThreadPoolExecutor(_MOST, thread_name_prefix="runs")
 
-    def wait_for(self, run: Run) -> None:
-        """Carry out a run from now on."""
-        self._pool.submit(_drain, run)
+    def wait_for(self, *runs: Run) -> Future[Exception | None]:
+        """Carry out runs from now on, one after the other.
+
+        Returns:
+
+            Ends with the runs; its result is the error with which one of them broke off.
+        """
+        return self._pool.submit(_drain, runs)
 
     def close(self) -> None:
         """Wait until the runs have ended, or stopped between two steps."""
         self._pool.shutdown()
 
 
-def _drain(run: Run) -> None:
-    try:
-        run.wait()
-    except Exception as error:  # nobody waits for the result; what is left continues with the next resume
-        log.error("console_run_broke_off", error=type(error).__name__, at=raised_at(error))
+def _drain(runs: Iterable[Run]) -> Exception | None:
+    broken = None
+    for run in runs:
+        try:
+            run.wait()
+        except Exception as error:  # what is left continues with the next resume
+            log.error("console_run_broke_off", error=type(error).__name__, at=raised_at(error))
+            broken = error
+    return broken

@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import quote
 
 from provisioner.console.failures import Failure, refusal
-from provisioner.console.incoming import LARGEST_FORM, Incoming, UnusableRequestError, form_of
+from provisioner.console.incoming import Incoming, UnusableRequestError, form_of
+from provisioner.console.uploads import UPLOADS, uploaded_form
 from provisioner.console.visit import SESSION, Console, Visit, own_path
 from provisioner.core.model.text import Text
 
@@ -66,8 +67,7 @@ class Gate:
             self._require_connection(incoming)
             visit = self._visit(incoming, cookies)
             if not incoming.is_safe:
-                incoming.expect_form()
-                visit.form = form_of(await _read(receive))
+                await self._read_form(visit, receive)
         except UnusableRequestError as error:
             await self._refuse(sender, visit, refusal(error.status))
             return
@@ -82,6 +82,20 @@ class Gate:
         else:
             scope[VISIT] = visit
             await self._inner(scope, receive if incoming.is_safe else _empty, send)
+
+    async def _read_form(self, visit: Visit, receive: Receive) -> None:
+        """Read the form of a request. Of people who are not logged in, no file is read: the form stays empty.
+
+        Raises:
+
+            UnusableRequestError: It can't be read, or is too large.
+        """
+        incoming = visit.incoming
+        if not (incoming.path in UPLOADS and incoming.has_file):
+            visit.form = form_of(await _read(receive, incoming.expect_form(with_file=False)))
+        elif visit.session and self._console.site.sends_itself(incoming.headers):
+            body = await _read(receive, incoming.expect_form(with_file=True))
+            visit.form, visit.upload = uploaded_form(body, incoming.headers["content-type"])
 
     async def _refuse(self, send: Send, visit: Visit | None, failure: Failure) -> None:
         """Say what is wrong with a request: on a page, if it comes from a browser that may be answered with one."""
@@ -140,8 +154,14 @@ class Gate:
         return send_with_headers
 
 
-async def _read(receive: Receive) -> bytes:
+async def _read(receive: Receive, largest: int) -> bytes:
     """Return the body of a request.
+
+    Args:
+
+        receive: Returns the parts of the request, as ASGI describes it.
+
+        largest: How large the body may be, in bytes.
 
     Raises:
 
@@ -153,7 +173,7 @@ async def _read(receive: Receive) -> bytes:
         if message["type"] == "http.disconnect":
             raise UnusableRequestError(400)
         body += message.get("body", b"")
-        if len(body) > LARGEST_FORM:
+        if len(body) > largest:
             raise UnusableRequestError(413)
         if not message.get("more_body"):
             return bytes(body)

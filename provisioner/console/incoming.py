@@ -12,7 +12,11 @@ import attrs
 LARGEST_FORM = 64 * 1024
 MOST_FIELDS = 50
 
+#: The largest form with a file, in bytes.
+LARGEST_UPLOAD = 5 * 1024 * 1024
+
 _FORM_TYPE = "application/x-www-form-urlencoded"
+_UPLOAD_TYPE = "multipart/form-data"
 
 #: What a request can do that only reads.
 SAFE_METHODS = frozenset({"GET", "HEAD"})
@@ -67,18 +71,37 @@ class Incoming:
         """Whether it only reads."""
         return self.method in SAFE_METHODS
 
-    def expect_form(self) -> None:
+    def expect_form(self, *, with_file: bool) -> int:
         """Check that the body is announced as a form that is not too large.
+
+        Args:
+
+            with_file: Whether a file comes with it.
+
+        Returns:
+
+            How large the body may be, in bytes.
 
         Raises:
 
             UnusableRequestError: It is not.
         """
-        if self.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM_TYPE:
+        largest, expected = (LARGEST_UPLOAD, _UPLOAD_TYPE) if with_file else (LARGEST_FORM, _FORM_TYPE)
+        if self._type != expected:
             raise UnusableRequestError(415)
         length = self.headers.get("content-length", "0")
-        if not length.isdecimal() or int(length[:12]) > LARGEST_FORM:
+        if not length.isdecimal() or int(length[:12]) > largest:
             raise UnusableRequestError(413)
+        return largest
+
+    @property
+    def has_file(self) -> bool:
+        """Whether the body is announced as a form that can have a file."""
+        return self._type == _UPLOAD_TYPE
+
+    @property
+    def _type(self) -> str:
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def form_of(body: bytes) -> Mapping[str, str]:

@@ -24,8 +24,10 @@ from provisioner.console import assets
 from provisioner.console.background import Background
 from provisioner.console.cures import on_page
 from provisioner.console.incoming import Incoming
+from provisioner.console.lists import Lists
 from provisioner.console.sessions import ConsoleSession, ConsoleSessions
 from provisioner.console.site import Site
+from provisioner.console.uploads import Upload
 from provisioner.core.api.errors import InputError, Problem, StoreError
 from provisioner.core.governance.log_ins import LoggedIn
 from provisioner.core.model import mobile
@@ -62,6 +64,8 @@ class Console:
     catalogues: Mapping[str, Catalogue]
     #: Carries out what takes long.
     background: Background = attrs.field(factory=Background)
+    #: The lists that people have uploaded.
+    lists: Lists = attrs.field(default=attrs.Factory(lambda self: Lists(now=self.app.now), takes_self=True))
     #: Binds the form of the log-in to a browser that has no session yet.
     key: bytes = attrs.field(factory=lambda: secrets.token_bytes(32), repr=False)
 
@@ -77,6 +81,8 @@ class Visit:
     #: The session; ``None`` if nobody is logged in.
     session: ConsoleSession | None
     form: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    #: The file that came with the form; ``None`` if there is none.
+    upload: Upload | None = None
     #: The headers with the cookies that the answer sets.
     set_cookies: list[str] = attrs.field(factory=list, repr=False)
 

@@ -14,7 +14,7 @@ from litestar.response import Response
 from provisioner.console import assets
 from provisioner.console.failures import Failure, failure_of, refusal
 from provisioner.console.gate import VISIT, AsgiApp, Gate
-from provisioner.console.pages import accounts, changes, clearance, handovers, incidents, log_in, requests
+from provisioner.console.pages import accounts, changes, clearance, handovers, incidents, lists, log_in, requests
 from provisioner.console.visit import Console, Visit
 from provisioner.core.api.errors import raised_at
 from provisioner.core.api.logs import Logger
@@ -30,6 +30,7 @@ PAGES = (
     *clearance.HANDLERS,
     *incidents.HANDLERS,
     *changes.HANDLERS,
+    *lists.HANDLERS,
 )
 
 AnyRequest = Request[Any, Any, State]

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from provisioner.services.imports import Imports
     from provisioner.services.inbox import RequestInboxes
     from provisioner.services.incidents import Incidents
+    from provisioner.services.list_runs import ListRuns
     from provisioner.services.operations import Operations
     from provisioner.services.persons import Persons
     from provisioner.services.policy import Deadlines
@@ -262,6 +263,20 @@ class Application:
 
         return UnitList(
             store=self.store, authority=self.authority, planner=self.planner, runs=self.runs, write=self._save_units
+        )
+
+    @property
+    def list_runs(self) -> ListRuns:
+        """Applies lists of units, and tells how far it has come."""
+        from provisioner.services.list_runs import ListRuns
+
+        return ListRuns(
+            unit_list=self.unit_list,
+            accounts=self.accounts,
+            runs=self.runs,
+            store=self.store,
+            authority=self.authority,
+            now=self.now,
         )
 
     @property

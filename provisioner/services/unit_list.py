@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from provisioner.core.api.errors import InputError, Problem
+from provisioner.core.api.errors import InputError, Problem, StoppedError
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.engine.plan import Initiator, Plan, PlannedOperation
 from provisioner.core.engine.planner import Planner
@@ -17,6 +17,7 @@ from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.roles import Role
 from provisioner.core.governance.separation import SeparationOfDuties
 from provisioner.core.model import Account, AccountKind, AccountState, OperationKind, Unit
+from provisioner.core.model.canonical import sha256
 from provisioner.core.model.text import Text
 from provisioner.services.attribute_updates import affected, codes_affected_below, is_followed, planned_updates
 from provisioner.services.runs import Run, RunPreview, Runs
@@ -101,6 +102,38 @@ class UnitListPlan:
     def does_nothing(self) -> bool:
         """Whether there is nothing to change. Differences that are only shown may be left."""
         return not (self.plan.work or self.plan.refused or self.added or self.changed)
+
+    @property
+    def digest(self) -> str:
+        """A hash over everything that it changes: a plan made again is the same as long as its digest is."""
+        work = [
+            (
+                item.operation.kind.value,
+                item.account.login,
+                item.operation.holder,
+                item.unit,
+                sorted(item.targets or ()),
+            )
+            for item in self.plan.work
+        ]
+        refused = [(item.login, str(item.reason)) for item in self.plan.refused]
+        return sha256(repr((self.changes, self.added, self.changed, work, refused)))
+
+    def require_seen(self, digest: str) -> None:
+        """Check that this is the plan that somebody has agreed to.
+
+        Args:
+
+            digest: The digest of that plan.
+
+        Raises:
+
+            StoppedError: Something has changed since. Nothing was changed by the list.
+        """
+        if self.digest != digest:
+            raise StoppedError(
+                "units or accounts have changed since the question; nothing was changed", cure="run the command again"
+            )
 
 
 @attrs.frozen

@@ -49,6 +49,12 @@ ALLOWED = {
     ("GET", "/incidents/{incident_id:str}"): ALL,
     ("POST", "/incidents/{incident_id:str}/escalate"): {TEACHER, OFFICER, ADMINISTRATOR},
     ("POST", "/incidents/{incident_id:str}/resolve"): {TEACHER, OFFICER, ADMINISTRATOR},
+    ("GET", "/lists"): ALL,
+    ("POST", "/lists"): {OFFICER, ADMINISTRATOR},
+    ("GET", "/lists/{list_id:str}"): {ADMINISTRATOR},
+    ("POST", "/lists/{list_id:str}/apply"): {ADMINISTRATOR},
+    ("POST", "/lists/{list_id:str}/retry"): {ADMINISTRATOR},
+    ("POST", "/lists/{list_id:str}/discard"): {ADMINISTRATOR},
     ("GET", "/accounts/{login:str}/close"): READERS,
     ("POST", "/accounts/{login:str}/close"): {OFFICER, ADMINISTRATOR},
     ("POST", "/held/{run_id:str}/release"): {ADMINISTRATOR},
@@ -57,7 +63,13 @@ ALLOWED = {
 PUBLIC = {("GET", "/login"), ("POST", "/login"), ("POST", "/language"), ("GET", "/static/{version:str}/{name:str}")}
 
 #: Where those who may not read something are told that it is unknown.
-SAYS_UNKNOWN = {("GET", "/held/{run_id:str}")}
+SAYS_UNKNOWN = {
+    ("GET", "/held/{run_id:str}"),
+    ("GET", "/lists/{list_id:str}"),
+    ("POST", "/lists/{list_id:str}/apply"),
+    ("POST", "/lists/{list_id:str}/retry"),
+    ("POST", "/lists/{list_id:str}/discard"),
+}
 
 #: The state that a request must be in before each of these, and its kind: there is one open request of each kind.
 NEEDED = {
@@ -123,6 +135,27 @@ def held_run(office: Office) -> str:
     return waiting[0].run.id
 
 
+#: A list that an officer of the district may apply.
+LIST = f"code,name,kind,parent,login,custodian\nek,Ek Okul,school,ilce,ek46,{TEACHER}\n".encode()
+
+
+def uploaded_list(office: Office, last: str) -> str:
+    """Return the id of a list that the administrator has uploaded; applied, if something of it can be tried again."""
+    browser = office.logged_in(ADMINISTRATOR)
+    name = f"Ek Okul {len(office.kinds())}"  # something is left to do each time
+    address = browser.upload(LIST.replace(b"Ek Okul", name.encode())).headers["location"]
+    if last == "retry":
+        browser.post(f"{address}/apply", {"digest": digest(office, address)})
+    return str(address).rpartition("/")[2]
+
+
+def digest(office: Office, address: str) -> str:
+    """Return what the form of a list has to contain."""
+    page = office.logged_in(ADMINISTRATOR).get("/".join(address.split("/")[:3])) if "/lists/" in address else None
+    found = re.search(r'name="digest" value="([^"]*)"', page.text) if page else None
+    return found[1] if found else ""
+
+
 def address_of(office: Office, path: str) -> str:
     """Return an address of a route, and make what it is about."""
     last = path.rpartition("/")[2]
@@ -134,6 +167,7 @@ def address_of(office: Office, path: str) -> str:
         ),
         "{incident_id:str}": lambda: incident(office),
         "{run_id:str}": lambda: held_run(office),
+        "{list_id:str}": lambda: uploaded_list(office, last),
     }
     return "/".join(makers[part]() if part in makers else part for part in path.split("/"))
 
@@ -142,7 +176,7 @@ def test_no_route_is_forgotten() -> None:
     found = set(routes())
 
     assert found == ALLOWED.keys() | PUBLIC
-    assert len(found) == 36
+    assert len(found) == 42
 
 
 def test_every_route_answers_only_those_who_may(office: Office) -> None:
@@ -162,14 +196,18 @@ def test_every_route_answers_only_those_who_may(office: Office) -> None:
                 "successor": TEACHER,
                 "text": "posta açılmıyor",
                 "password": office.password(role),
+                "digest": digest(office, address),
             }
-            answer = browsers[role].get(address) if method == "GET" else browsers[role].post(address, form)
+            if (method, path) == ("POST", "/lists"):
+                answer = browsers[role].upload(LIST)
+            else:
+                answer = browsers[role].get(address) if method == "GET" else browsers[role].post(address, form)
             denied = {422} if (method, path) in SAYS_UNKNOWN else {403}
             expected = {200, 303} if role in allowed else denied
             assert answer.status_code in expected, (method, path, role, answer.status_code, answer.text)
             compared += 1
 
-    assert compared == (len(ALLOWED) - 1) * len(ROLES) == 155
+    assert compared == (len(ALLOWED) - 1) * len(ROLES) == 185
 
 
 def test_nobody_gets_anything_without_a_session(office: Office) -> None:

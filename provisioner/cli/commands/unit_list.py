@@ -15,7 +15,6 @@ from provisioner.cli.questions import agreed, require_answer, yes_option
 from provisioner.cli.render.preview import preview_document
 from provisioner.cli.render.unit_list import tell_unit_list, unit_list_document
 from provisioner.cli.session import Session
-from provisioner.core.api.errors import StoppedError
 from provisioner.manifest import read_units
 from provisioner.services.application import Application
 from provisioner.services.unit_list import UnitListPlan
@@ -115,10 +114,8 @@ def _applied(session: Session, order: _Order, seen: UnitListPlan | None = None) 
         plan = order.planned(session, app, warn=seen is None)
         if seen is None:
             tell_unit_list(session.output, plan)
-        elif plan.changes != seen.changes:
-            raise StoppedError(
-                "units or accounts have changed since the question; nothing was changed", cure="run the command again"
-            )
+        else:
+            plan.require_seen(seen.digest)
         document = unit_list_document(plan)
         if plan.does_nothing:
             session.output.document({**document, "operations": [], "unchanged": []})
