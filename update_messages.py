@@ -26,6 +26,7 @@ from provisioner.cli.table import COMMANDS
 from provisioner.core.governance.access_requests import RequestState
 from provisioner.core.governance.incidents import IncidentState, IncidentStep
 from provisioner.core.governance.roles import Role
+from provisioner.core.governance.tokens import TokenAccess, TokenState
 from provisioner.core.model import AccountState, MessageState, OperationKind, OperationState, Outcome, TargetState
 from provisioner.core.reconcile.adoption import PasswordAge
 from provisioner.core.reconcile.differences import DifferenceKind
@@ -58,6 +59,8 @@ ENUMERATIONS: list[type[StrEnum]] = [
     DifferenceKind,
     PasswordAge,
     MessageState,
+    TokenAccess,
+    TokenState,
 ]
 WORDS = {word.value for words in ENUMERATIONS for word in words} | {"configuration", "store"}
 

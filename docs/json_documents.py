@@ -70,6 +70,9 @@ authority delegate --from 460040 --to 460001 --role officer --until 2999-12-31
 authority list
 authority show 460001
 authority revoke 460040 officer
+--actor 460016 token create demonstration --days 90
+token list
+token revoke ID
 --actor 460016 trouble report ab46 --text demonstration
 trouble list
 trouble show ID

@@ -47,8 +47,21 @@ class _Identifier(click.ParamType[str]):
         return value
 
 
+class _Grantee(_Identifier):
+    """The id of a person, or ``service:`` and the name of a service."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from provisioner.core.engine.plan import SERVICE_ACTOR
+
+        super().convert(value.removeprefix(SERVICE_ACTOR), param, ctx)
+        return value
+
+
 #: The id of a person.
 PERSON = _Identifier()
+
+#: The id of a person, or the name of a service.
+GRANTEE = _Grantee()
 
 #: A day, as an option is given one; :meth:`~provisioner.cli.session.Session.start_of` says when it begins.
 DAY = _Day(["%Y-%m-%d"])

@@ -183,6 +183,15 @@ _CONSOLE = CommandGroup(
     {"serve": CommandSpec("Serve the console to web browsers.", "provisioner.cli.commands.console:serve")},
 )
 
+_TOKEN = CommandGroup(
+    "Create, list and revoke tokens for the API.",
+    {
+        "create": CommandSpec("Create a token for the API and print it.", "provisioner.cli.commands.tokens:create"),
+        "list": CommandSpec("List tokens, latest first.", "provisioner.cli.commands.tokens:list_"),
+        "revoke": CommandSpec("Revoke a token.", "provisioner.cli.commands.tokens:revoke"),
+    },
+)
+
 COMMANDS: dict[str, CommandSpec | CommandGroup] = {
     "demo": CommandSpec("Run a complete demonstration on this machine.", "provisioner.demo:command"),
     "init": CommandSpec("Create a configuration and the store.", "provisioner.cli.commands.init:command"),
@@ -216,6 +225,7 @@ COMMANDS: dict[str, CommandSpec | CommandGroup] = {
         {"move": CommandSpec("Move the store from SQLite to PostgreSQL.", "provisioner.cli.commands.store_moves:move")},
     ),
     "console": _CONSOLE,
+    "token": _TOKEN,
     "worker": CommandSpec("Run sweeps and due operations until stopped.", "provisioner.cli.commands.worker:command"),
     "plugins": CommandSpec(
         "List plug-ins, their capabilities and their commands.", "provisioner.cli.commands.plugins:command"

@@ -15,6 +15,7 @@ from provisioner.catalogue import Catalogue
 from provisioner.core.policy.audience import Audiences
 from provisioner.services.log_ins import LogIns, LogInThrottles
 from provisioner.services.parts import plugins_only
+from provisioner.services.tokens import TokenThrottles
 
 if TYPE_CHECKING:
     from provisioner.config.load import LoadedConfiguration
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from provisioner.services.runs import Runs
     from provisioner.services.search import Search
     from provisioner.services.targets import Targets
+    from provisioner.services.tokens import Tokens
     from provisioner.services.unit_list import UnitList
     from provisioner.services.unit_removal import UnitRemoval
     from provisioner.services.units import Units
@@ -77,6 +79,9 @@ class Application:
     _request_service: RequestService
     _log_in_throttles: LogInThrottles = attrs.field(
         default=attrs.Factory(lambda self: LogInThrottles(self.config.content.console), takes_self=True), init=False
+    )
+    _token_throttles: TokenThrottles = attrs.field(
+        default=attrs.Factory(lambda self: TokenThrottles(self.config.content.console), takes_self=True), init=False
     )
 
     def now(self) -> datetime:
@@ -208,6 +213,20 @@ class Application:
             settings=self.config.content.console,
             naming=self.planner.naming,
             throttles=self._log_in_throttles,
+            record=self.record,
+            now=self.now,
+        )
+
+    @property
+    def tokens(self) -> Tokens:
+        """Creates, revokes and checks the tokens of the API."""
+        from provisioner.services.tokens import Tokens
+
+        return Tokens(
+            store=self.store,
+            authority=self.authority,
+            settings=self.config.content.console,
+            throttles=self._token_throttles,
             record=self.record,
             now=self.now,
         )

@@ -5,14 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from datetime import datetime
-from ipaddress import IPv6Address, ip_network
 
 import attrs
 
 from provisioner.config.load import ConsoleSettings
 from provisioner.core.api.errors import ConfigurationError, DeniedError, TargetError, UnavailableError
 from provisioner.core.api.messages import Presence, ProbeAccount
-from provisioner.core.engine.plan import POLICY_ACTOR
+from provisioner.core.engine.plan import POLICY_ACTOR, SERVICE_ACTOR
 from provisioner.core.engine.ports import Recorder
 from provisioner.core.gateways.gateway import PROBE, Target
 from provisioner.core.governance.log_ins import LoggedIn, LoggedOut, LogInDenial, LogInDenied, Throttle
@@ -21,7 +20,7 @@ from provisioner.core.model.identifiers import name_objection
 from provisioner.core.model.log_ins import LogInWay
 from provisioner.core.model.naming import Naming
 from provisioner.core.model.secret import Secret
-from provisioner.net.addresses import network_address
+from provisioner.net.addresses import line_of
 from provisioner.services.parts import Clock
 from provisioner.store import Store
 
@@ -136,7 +135,7 @@ class LogIns:
             DeniedError: It is not the ID of a person, or people log in in another way.
         """
         self._require_way(LogInWay.PROXY)
-        if name_objection(person) or person.startswith(POLICY_ACTOR):
+        if name_objection(person) or person.startswith((POLICY_ACTOR, SERVICE_ACTOR)):
             if self.throttles.noted.try_at(address, self.now()):
                 self._deny(LogInWay.PROXY, LogInDenial.HEADER, address)
             raise DeniedError(
@@ -219,7 +218,7 @@ class LogIns:
 
             DeniedError: There were too many.
         """
-        tries = [(self.throttles.per_address, _line_of(address)), (self.throttles.per_login, login)]
+        tries = [(self.throttles.per_address, line_of(address)), (self.throttles.per_login, login)]
         for throttle, key in tries:
             if key and not throttle.try_at(key, at):
                 if self.throttles.noted.try_at(key, at):
@@ -231,7 +230,7 @@ class LogIns:
                 )
 
     def _uncount(self, login: str, address: str, at: datetime) -> None:
-        self.throttles.per_address.uncount(_line_of(address), at)
+        self.throttles.per_address.uncount(line_of(address), at)
         self.throttles.per_login.uncount(login, at)
 
     def _let_in(self, person: str, login: str, way: LogInWay, address: str) -> LoggedIn:
@@ -241,9 +240,3 @@ class LogIns:
 
     def _deny(self, way: LogInWay, reason: LogInDenial, address: str, login: str = "") -> None:
         self.record(LogInDenied(at=self.now(), login=login, way=way, reason=reason, address=address))
-
-
-def _line_of(address: str) -> str:
-    """Return what stands for one line to the network: of IPv6, a line has all addresses with the same first 64 bits."""
-    found = network_address(address)
-    return str(ip_network((found, 64), strict=False)) if isinstance(found, IPv6Address) else address

@@ -8,7 +8,7 @@ from enum import Enum, auto
 from sqlalchemy import Column, select
 
 from provisioner.store.db.database import Database
-from provisioner.store.db.tables import deliveries, handovers, operations, requests, staged_runs, troubles
+from provisioner.store.db.tables import deliveries, handovers, operations, requests, staged_runs, tokens, troubles
 
 
 class Named(Enum):
@@ -20,6 +20,7 @@ class Named(Enum):
     RUN = auto()
     INCIDENT = auto()
     MESSAGE = auto()
+    TOKEN = auto()
 
 
 _COLUMNS: Mapping[Named, Column[str]] = {
@@ -29,6 +30,7 @@ _COLUMNS: Mapping[Named, Column[str]] = {
     Named.RUN: staged_runs.c.id,
     Named.INCIDENT: troubles.c.id,
     Named.MESSAGE: deliveries.c.id,
+    Named.TOKEN: tokens.c.id,
 }
 
 #: Comes after every character of an id.

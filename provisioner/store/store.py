@@ -52,6 +52,7 @@ from provisioner.store.routines import StoredRoutines
 from provisioner.store.schedule import StoredSchedule
 from provisioner.store.search import StoredSearch
 from provisioner.store.slots import StoredSlots
+from provisioner.store.tokens import StoredTokens
 from provisioner.store.units import StoredUnits
 from provisioner.store.verifications import StoredVerifications
 
@@ -104,6 +105,7 @@ class Store:
         self.census = StoredCensus(database)
         self.access_requests = StoredAccessRequests(database)
         self.role_assignments = StoredRoleAssignments(database)
+        self.tokens = StoredTokens(database)
         self.incidents = StoredIncidents(database)
         self.schedule = StoredSchedule(database)
         self.marks = StoredMarks(database)

@@ -44,6 +44,7 @@ SERVICES_OF = {
     "store_moves": {"store_moves"},
     "targets": {"targets"},
     "unit_list": {"unit_list"},
+    "tokens": {"tokens"},
     "units": {"imports", "unit_removal", "units"},
     "verification": {"verification"},
     "worker": {"worker", "worker_health"},

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import click
 
 from provisioner.cli.exits import ExitCode
-from provisioner.cli.options import DAY, PERSON, json_option, recording
+from provisioner.cli.options import DAY, GRANTEE, PERSON, json_option, recording
 from provisioner.cli.render.documents import grant_document
 from provisioner.cli.session import Session
 from provisioner.core.governance.roles import Role, RoleAssignment
@@ -23,7 +23,7 @@ unit_option = click.option(
 
 
 @click.command("grant")
-@click.argument("person", type=PERSON)
+@click.argument("person", type=GRANTEE)
 @click.argument("role", metavar="ROLE", type=_ROLE)
 @unit_option
 @recording
@@ -31,7 +31,8 @@ unit_option = click.option(
 def grant(session: Session, person: str, role: str, *, unit: str | None, dry_run: bool) -> ExitCode:
     """Grant a role to a person.
 
-    ROLE is officer, supervisor, administrator, auditor or personnel_office.
+    ROLE is officer, supervisor, administrator, auditor or personnel_office. To grant it to a service that uses the
+    API, give 'service:' and its name as PERSON.
 
     The role has no end date. To grant a role for a limited period, use 'authority delegate'.
     """

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from provisioner.core.governance.access_requests import AccessRequest
     from provisioner.core.governance.incidents import Incident
     from provisioner.core.governance.roles import RoleAssignment
+    from provisioner.core.governance.tokens import ApiToken
     from provisioner.services.account_details import AccountDetails
     from provisioner.services.handovers import HandoverRecord
     from provisioner.services.targets import System
@@ -155,6 +156,21 @@ def grant_document(grant: RoleAssignment) -> Document:
         "ends_at": iso(grant.ends_at),
         "granted_by": grant.granted_by,
         "granted_at": iso(grant.granted_at),
+    }
+
+
+def token_document(token: ApiToken) -> Document:
+    """Return a token of the API, without the token itself and without its hash."""
+    return {
+        "id": token.id,
+        "name": token.name,
+        "owner": token.owner,
+        "access": token.access.value,
+        "created_by": token.created_by,
+        "created_at": iso(token.created_at),
+        "expires_at": iso(token.expires_at),
+        "revoked_by": token.revoked_by,
+        "revoked_at": iso(token.revoked_at),
     }
 
 

@@ -28,6 +28,9 @@ from provisioner.core.model.text import Text
 #: The prefix of the names of policies, which are used instead of a person's ID; so no ID may begin with it.
 POLICY_ACTOR = "policy:"
 
+#: The same for services: programs that use the API for themselves.
+SERVICE_ACTOR = "service:"
+
 
 @attrs.frozen(kw_only=True)
 class PlannedOperation:

@@ -8,6 +8,7 @@ from provisioner.core.api.errors import DeniedError
 from provisioner.core.governance.access_requests import AccessRequest, RequestState
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.roles import EffectiveRole, Role
+from provisioner.core.governance.tokens import is_service
 from provisioner.core.model import Person
 
 
@@ -53,6 +54,10 @@ class RequestAuthority:
 
             DeniedError: The actor is not the one to decide; the cure says who is.
         """
+        if is_service(actor):
+            raise DeniedError(
+                "{actor} is a service, and only a person can decide this", cure="let a person decide", actor=actor
+            )
         supervisor = requester.supervisor
         if supervisor is None:
             effective_role = self._authority.effective_role(actor, {Role.SUPERVISOR}, requester.unit)

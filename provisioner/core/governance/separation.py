@@ -11,6 +11,7 @@ from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import AuthorizeOperation
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.roles import Role
+from provisioner.core.governance.tokens import is_service
 from provisioner.core.model import Person, Unit
 from provisioner.core.model.text import Text
 
@@ -35,6 +36,8 @@ class SeparationOfDuties:
         """Deny the release of a run to its actor, and a handover to the receiver of the account."""
         if request.by_policy or not self._authority.enforced:
             return None
+        if request.asked_by and is_service(request.actor):
+            return _decided_by_service(request.actor)
         if request.asked_by and self._authority.are_linked(request.actor, request.asked_by):
             return _released(request.actor, request.asked_by)
         if request.incoming and self._authority.are_linked(request.actor, request.incoming):
@@ -138,6 +141,14 @@ def _released(actor: str, asked_by: str) -> Denial:
         return Denial(reason=Text("{actor} started the run and cannot release it", values), cure=cure)
     reason = Text("{actor} started the run, and {other} cannot release it: one of them acts for the other", values)
     return Denial(reason=reason, cure=cure)
+
+
+def _decided_by_service(actor: str) -> Denial:
+    """Deny a decision that a second person has to make. Who uses the token of a service is not known."""
+    return Denial(
+        reason=Text("{actor} is a service, and only a person can decide this", {"actor": actor}),
+        cure=Text("let a person decide"),
+    )
 
 
 def _keeps_custodian(unit: Unit, known: Mapping[str, Unit]) -> bool:

@@ -26,6 +26,7 @@ from provisioner.core.api.kinds import KINDS
 from provisioner.core.governance.access_requests import RequestState
 from provisioner.core.governance.incidents import IncidentState
 from provisioner.core.governance.roles import Role
+from provisioner.core.governance.tokens import TokenAccess
 from provisioner.core.model import (
     AccountKind,
     AccountState,
@@ -501,6 +502,23 @@ grants = Table(
     Column("ends_at", UtcDateTime),
     Column("granted_by", String, nullable=False),
     Column("granted_at", UtcDateTime, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: The tokens for the API. Of each, only a hash is here.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("hash", String(64), nullable=False),
+    Column("name", String, nullable=False),
+    Column("owner", String, nullable=False, index=True),
+    Column("access", words(TokenAccess), nullable=False),
+    Column("created_by", String, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("revoked_by", String),
+    Column("revoked_at", UtcDateTime),
     sqlite_with_rowid=False,
 )
 

@@ -47,6 +47,7 @@ from provisioner.store import (
     role_assignments,
     routines,
     schedule,
+    tokens,
 )
 from provisioner.store.db.ports import Transaction, Values
 from provisioner.store.db.rows import MUST_FIND, Change, add, as_row, put
@@ -119,6 +120,7 @@ CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
     ClockConfirmed: clock.confirmed,
     TimesCorrected: clock.corrected,
     **role_assignments.CHANGES,
+    **tokens.CHANGES,
     **access_requests.CHANGES,
     **maintenance.CHANGES,
     **credentials.CHANGES,

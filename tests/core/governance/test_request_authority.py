@@ -64,6 +64,14 @@ def test_the_supervisor_decides_or_a_delegate(authority: RequestAuthority, actor
     assert authority.require_decider(access_request(), actor, ASKS) == decides_for
 
 
+def test_a_service_does_not_decide_even_with_the_role() -> None:
+    """Who uses its token may be the requester."""
+    service = assignment("service:list", Role.SUPERVISOR, unit="s1")
+    authority = RequestAuthority(Authority(records=Office([*GRANTS, service]), now=lambda: NOW, enforced=True))
+    with pytest.raises(DeniedError, match="only a person"):
+        authority.require_decider(access_request(), "service:list", Person(id="asks", name="Ayşe Işık", unit="s1"))
+
+
 def test_where_no_supervisor_is_named_the_role_decides(authority: RequestAuthority) -> None:
     assert authority.require_decider(access_request(), "head", Person(id="asks", name="Ayşe Işık", unit="s1")) is None
 

@@ -46,6 +46,16 @@ def test_a_run_is_not_released_by_who_asked_for_it(releaser: str) -> None:
     assert not duties(STAND_IN).operation_authorize(attrs.evolve(request, actor="second"))
 
 
+def test_a_service_does_not_release_a_run() -> None:
+    """Who uses its token may be the one who asked for the run."""
+    request = attrs.evolve(REQUEST, kind=OperationKind.CLOSE, actor="service:list", asked_by="admin")
+    denial = duties(assignment("service:list", Role.ADMINISTRATOR)).operation_authorize(request)
+
+    assert denial
+    assert "only a person" in str(denial.reason)
+    assert not duties().operation_authorize(attrs.evolve(request, asked_by=None))
+
+
 @pytest.mark.parametrize("receiver", ["admin", "deputy"])
 def test_an_account_is_not_handed_over_to_who_does_it(receiver: str) -> None:
     denial = duties(STAND_IN).operation_authorize(attrs.evolve(REQUEST, incoming=receiver))
