@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 
 import attrs
@@ -11,6 +11,7 @@ from provisioner.core.api.errors import Denial, DeniedError, TargetError
 from provisioner.core.governance.access_requests import AccessRequest, RequestState
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.privacy import Privacy
+from provisioner.core.governance.request_authority import RequestAuthority
 from provisioner.core.governance.request_service import RequestService
 from provisioner.core.governance.roles import Role
 from provisioner.core.model import Person
@@ -75,13 +76,15 @@ class RequestInboxes:
     def of(self, person: str) -> RequestInbox:
         """Return the access requests of a person, without personal data that the person may not read."""
         self.rules.settle()
+        authority = self.authority.at_one_moment()
+        rules = RequestAuthority(authority)
         submitted = self._in_state(RequestState.SUBMITTED)
         under_way = [*self._in_state(RequestState.APPROVED), *self._in_state(RequestState.EXECUTING)]
         requesters = self.rules.people.look_up({request.requester for request in submitted})
         return RequestInbox(
-            to_decide=[request for request in submitted if self._decides(request, person, requesters.persons)],
+            to_decide=[request for request in submitted if _decides(rules, request, person, requesters.persons)],
             error=next(iter(requesters.errors.values()), None),
-            to_carry_out=self._carried_out_by(under_way, person),
+            to_carry_out=_carried_out_by(authority, under_way, person),
             own=self._own(person),
         )
 
@@ -103,28 +106,6 @@ class RequestInboxes:
 
     def _in_state(self, state: RequestState) -> list[AccessRequest]:
         return list(self.store.access_requests.find(state=state))[::-1]
-
-    def _decides(self, request: AccessRequest, person: str, requesters: Mapping[str, Person]) -> bool:
-        requester = requesters.get(request.requester)
-        if requester is None:
-            return False
-        try:
-            accountable = self.rules.authority.require_decider(request, person, requester)
-            self.rules.authority.require_no_other_part(request, person, accountable)
-        except DeniedError:
-            return False
-        return True
-
-    def _carried_out_by(self, requests: Iterable[AccessRequest], person: str) -> list[AccessRequest]:
-        given = list(requests)
-        if not self.authority.has_any(person, _OFFICERS):
-            return []
-        covered: Collection[str | None] = self.authority.covered(person, _OFFICERS, {one.unit for one in given})
-        return [
-            request
-            for request in given
-            if request.unit in covered and self._why_not_carried_out(request, person) is None
-        ]
 
     def _own(self, person: str) -> list[AccessRequest]:
         mine = list(islice(self.store.access_requests.find(requester=person), _OWN))
@@ -157,3 +138,33 @@ class RequestInboxes:
         if request.requester == viewer or Privacy(self.authority, viewer).may_read(request):
             return Denial(reason=error.text, cure=error.cure)
         return _NO_PART
+
+
+def _decides(rules: RequestAuthority, request: AccessRequest, person: str, requesters: Mapping[str, Person]) -> bool:
+    """Whether a person may decide on a request, as far as the requester is known."""
+    requester = requesters.get(request.requester)
+    if requester is None:
+        return False
+    try:
+        accountable = rules.require_decider(request, person, requester)
+        rules.require_no_other_part(request, person, accountable)
+    except DeniedError:
+        return False
+    return True
+
+
+def _carried_out_by(authority: Authority, requests: Sequence[AccessRequest], person: str) -> list[AccessRequest]:
+    """Return the requests that a person may carry out."""
+    if not authority.has_any(person, _OFFICERS):
+        return []
+    covered: Collection[str | None] = authority.covered(person, _OFFICERS, {request.unit for request in requests})
+    rules = RequestAuthority(authority)
+    return [request for request in requests if request.unit in covered and _carries_out(rules, request, person)]
+
+
+def _carries_out(rules: RequestAuthority, request: AccessRequest, person: str) -> bool:
+    try:
+        rules.require_officer(request, person)
+    except DeniedError:
+        return False
+    return True

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from provisioner.core.api.errors import Denial, UnavailableError
 from provisioner.core.api.messages import FindPerson
 from provisioner.core.governance.access_requests import AccessRequest
 from provisioner.core.model import OperationKind, Person
+from provisioner.store.role_assignments import StoredRoleAssignments
 from tests.console_office import ADMINISTRATOR, OFFICER, STRANGER, SUPERVISOR, TEACHER, Office
 
 
@@ -85,3 +88,20 @@ def test_a_personnel_system_that_is_down_hides_no_other_request(office: Office) 
     assert waiting(office, SUPERVISOR) == (0, 0, 0)
     assert "no answer" in str(inbox.error)
     assert "no answer" in said(office.harness.app.inboxes.steps(first, viewer=SUPERVISOR).not_deciding)
+
+
+def test_a_long_inbox_reads_the_roles_of_a_person_once(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each waiting request read them anew: an inbox in an office with 250 of them took a tenth of a second."""
+    for login, actor in {"okul46": TEACHER, "bilgi46": OFFICER, "baska46": STRANGER}.items():
+        submitted(office, actor, login)
+    read: list[str | None] = []
+    find = StoredRoleAssignments.find
+
+    def counted(self: StoredRoleAssignments, *, person: str | None = None, delegator: str | None = None) -> object:
+        read.append(person)
+        return find(self, person=person, delegator=delegator)
+
+    monkeypatch.setattr(StoredRoleAssignments, "find", counted)
+
+    assert len(office.harness.app.inboxes.of(ADMINISTRATOR).to_decide) == 1
+    assert read.count(ADMINISTRATOR) == 1

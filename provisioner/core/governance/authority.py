@@ -16,6 +16,7 @@ from provisioner.core.api.kinds import KINDS, OfficerRight
 from provisioner.core.api.messages import AuthorizeOperation
 from provisioner.core.governance.access_requests import RequestState
 from provisioner.core.governance.ports import AuthorityRecords
+from provisioner.core.governance.read_once import RecordsReadOnce
 from provisioner.core.governance.roles import ActedForAnother, EffectiveRole, Role, RoleAssignment
 from provisioner.core.model import Operation, Unit
 from provisioner.core.model.text import Text
@@ -52,6 +53,10 @@ class Authority:
     administrators: Collection[str] = ()
     enforced: bool = True
     now: Callable[[], datetime]
+
+    def at_one_moment(self) -> Authority:
+        """Return the same authority for many questions about one moment: it reads each role and place once."""
+        return attrs.evolve(self, records=RecordsReadOnce(self.records))
 
     @hookimpl
     def operation_authorize(self, request: AuthorizeOperation) -> Denial | None:

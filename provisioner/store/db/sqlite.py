@@ -18,7 +18,7 @@ from typing import Any
 
 import attrs
 import tenacity
-from sqlalchemy import Column, ColumnElement, Connection, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy import Column, ColumnElement, Connection, Engine, MetaData, and_, create_engine, event, make_url
 from sqlalchemy.engine.url import URL
 from sqlalchemy.exc import ArgumentError
 
@@ -118,8 +118,9 @@ class SqliteDatabase(Database):
         return now()
 
     def contains(self, column: Column[str], letters: Sequence[str]) -> ColumnElement[bool]:
-        """Return whether a text matches a pattern."""
-        return column.bool_op("GLOB")(f"*{''.join(map(_any_of, letters))}*")
+        """Return whether a text matches a pattern. LIKE is several times as fast as GLOB, and excludes most texts."""
+        nearly = column.like(f"%{''.join(map(_nearly, letters))}%")
+        return and_(nearly, column.bool_op("GLOB")(f"*{''.join(map(_any_of, letters))}*"))
 
     def bytes_of(self, column: Column[object]) -> str:
         """Return an SQL expression for what a column holds; times are text already."""
@@ -194,6 +195,12 @@ def _sqlite_url(text: str) -> URL:
 def _any_of(letters: str) -> str:
     """Return a pattern: a bracket or a star means itself only in brackets, and a closing one outside of them."""
     return letters if letters in {"]", "-", "^"} else f"[{letters}]"
+
+
+def _nearly(letters: str) -> str:
+    """Return what stands for these letters in a pattern of LIKE, which knows both cases of a to z and no other."""
+    one = set(letters.lower())
+    return one.pop() if len(one) == 1 and letters.isascii() and letters.isalnum() else "_"
 
 
 def _engine(url: URL, begin: str, *, foreign_keys: bool = True) -> Engine:

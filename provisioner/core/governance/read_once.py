@@ -1,0 +1,63 @@
+"""Records that are read once, for many questions about one moment: a list can have hundreds of access requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+
+from provisioner.core.engine.ports import PersonRecords
+from provisioner.core.governance.ports import AccessRequestLookup, AuthorityRecords, RoleRecords, UnitPlaces
+from provisioner.core.governance.roles import RoleAssignment
+from provisioner.core.model import Unit
+
+
+class RolesReadOnce:
+    """Roles of which those of each person are read once.
+
+    Args:
+
+        records: The stored roles.
+    """
+
+    def __init__(self, records: RoleRecords) -> None:
+        #: Returns the roles of a person.
+        self.of: Callable[[str], Sequence[RoleAssignment]] = cache(records.of)
+        #: Returns all roles of all persons.
+        self.all: Callable[[], Sequence[RoleAssignment]] = cache(records.all)
+
+
+class PlacesReadOnce:
+    """Units of which the place of each is read once.
+
+    Args:
+
+        records: The stored units.
+    """
+
+    def __init__(self, records: UnitPlaces) -> None:
+        self._records = records
+        #: Returns the units from the top down to one.
+        self.path: Callable[[str], Sequence[Unit]] = cache(records.path)
+
+    def get_many(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
+        """Return the units with these codes, by code. What does not exist is left out."""
+        return self._records.get_many(codes)
+
+    def custodian_named_by(self, login: str, /) -> str | None:
+        """Return who last named another custodian for this account's unit in a list, since the unit has the account."""
+        return self._records.custodian_named_by(login)
+
+
+class RecordsReadOnce:
+    """What is needed to decide who may do what, with roles and places that are read once.
+
+    Args:
+
+        records: The stored data.
+    """
+
+    def __init__(self, records: AuthorityRecords) -> None:
+        self.role_assignments: RoleRecords = RolesReadOnce(records.role_assignments)
+        self.units: UnitPlaces = PlacesReadOnce(records.units)
+        self.persons: PersonRecords = records.persons
+        self.access_requests: AccessRequestLookup = records.access_requests
