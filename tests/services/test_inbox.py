@@ -91,7 +91,7 @@ def test_a_personnel_system_that_is_down_hides_no_other_request(office: Office) 
 
 
 def test_a_long_inbox_reads_the_roles_of_a_person_once(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each waiting request read them anew: an inbox in an office with 250 of them took a tenth of a second."""
+    """Each waiting request read them again: an inbox in an office with 250 of them took a tenth of a second."""
     for login, actor in {"okul46": TEACHER, "bilgi46": OFFICER, "baska46": STRANGER}.items():
         submitted(office, actor, login)
     read: list[str | None] = []
