@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from provisioner.cli.lazy import CommandGroup
-from provisioner.cli.render.documents import form_document, grant_document, incident_document
 from provisioner.cli.table import COMMANDS
 from provisioner.core.governance.access_requests import AccessRequest
 from provisioner.core.governance.incidents import Incident
 from provisioner.core.governance.roles import Role, RoleAssignment
 from provisioner.core.model import OperationKind
+from provisioner.documents import form_document, grant_document, incident_document
 
 PAGE = (Path(__file__).parents[2] / "docs" / "explanation" / "requests.md").read_text(encoding="utf-8")
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

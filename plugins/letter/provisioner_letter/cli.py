@@ -11,10 +11,10 @@ import click
 from provisioner.cli import failures
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import json_option, recording
-from provisioner.cli.render.documents import delivery_document
 from provisioner.cli.session import Session
 from provisioner.core.api.errors import UnavailableError
 from provisioner.core.model import MessageState, PasswordDelivery
+from provisioner.documents import delivery_document
 from provisioner_letter.outbox import Outbox
 from provisioner_letter.settings import LetterSettings
 

@@ -13,7 +13,6 @@ from provisioner.cli.commands.persons import masked
 from provisioner.cli.commands.runs import answer, started
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import PERSON, dry_run_option, json_option, printable_option, reason_option, recording
-from provisioner.cli.render.documents import form_document
 from provisioner.cli.render.pages import write_page
 from provisioner.cli.render.request_page import page, rows
 from provisioner.cli.session import Session
@@ -22,6 +21,7 @@ from provisioner.core.api.errors import InputError, Problem
 from provisioner.core.governance.access_requests import REQUESTABLE, AccessRequest, RequestState
 from provisioner.core.model import OperationKind
 from provisioner.core.model.text import Text
+from provisioner.documents import form_document
 
 if TYPE_CHECKING:
     from provisioner.services.application import Application

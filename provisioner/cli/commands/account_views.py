@@ -10,7 +10,6 @@ import click
 from provisioner.cli.deadlines import next_action
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import DAY, json_option
-from provisioner.cli.render.documents import account_document, delivery_document
 from provisioner.cli.session import Session
 from provisioner.core.model import (
     Account,
@@ -19,6 +18,7 @@ from provisioner.core.model import (
     SessionsState,
     TargetState,
 )
+from provisioner.documents import account_document, delivery_document
 from provisioner.services.account_details import AccountDetails, account_details
 from provisioner.services.account_lookup import KnownAccounts, known_accounts
 

@@ -18,11 +18,11 @@ import click
 from provisioner.catalogue import Catalogue
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import DAY, json_option
-from provisioner.cli.render.documents import Document, iso
 from provisioner.cli.session import Session
 from provisioner.cli.streams import write_lines
 from provisioner.core.model.days import utc_now
 from provisioner.core.model.text import Text, as_text
+from provisioner.documents import Document, iso
 from provisioner.services.audit_log import (
     DOCUMENTATION_NUMBER,
     AuditLog,

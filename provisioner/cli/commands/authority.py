@@ -9,9 +9,9 @@ import click
 
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import DAY, GRANTEE, PERSON, json_option, recording
-from provisioner.cli.render.documents import grant_document
 from provisioner.cli.session import Session
 from provisioner.core.governance.roles import Role, RoleAssignment
+from provisioner.documents import grant_document
 from provisioner.services.delegation import Grant, list_roles, roles_of
 from provisioner.services.parts import authority_of
 

@@ -9,10 +9,10 @@ import click
 from provisioner.cli.commands.audit import complain, finding_document, head_document
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import json_option
-from provisioner.cli.render.documents import iso
 from provisioner.cli.session import Session
 from provisioner.core.model.days import utc_now
 from provisioner.core.model.text import Text
+from provisioner.documents import iso
 from provisioner.services.backup import Backups
 from provisioner.services.parts import authority_of
 

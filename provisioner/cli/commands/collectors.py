@@ -11,11 +11,11 @@ import click
 from provisioner.cli.commands.audit import PLACE, complain, enterprise_number_option, finding_document, head_document
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import json_option
-from provisioner.cli.render.documents import Document, iso
 from provisioner.cli.session import Session
 from provisioner.cli.signals import stop_between_steps
 from provisioner.core.model.days import utc_now
 from provisioner.core.model.text import Text
+from provisioner.documents import Document, iso
 from provisioner.services.collectors import (
     RSYSLOG_SIZE,
     SETTLE,

@@ -10,9 +10,9 @@ import click
 
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import dry_run_option, json_option
-from provisioner.cli.render.documents import Document
 from provisioner.cli.session import Session
 from provisioner.core.model.text import Text
+from provisioner.documents import Document
 from provisioner.services.contract import Contract, ContractResults
 from provisioner.testing.contract.results import Result, Verdict
 

@@ -7,10 +7,10 @@ import click
 from provisioner.cli.commands.runs import run, started
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import PERSON, changing, json_option, printable_option
-from provisioner.cli.render.documents import handover_document
 from provisioner.cli.render.pages import write_page
 from provisioner.cli.render.record import page, rows
 from provisioner.cli.session import Session
+from provisioner.documents import handover_document
 from provisioner.services.account_lookup import known_accounts
 from provisioner.services.handovers import HandoverRecord, find_handover, list_handovers
 

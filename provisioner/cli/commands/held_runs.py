@@ -7,10 +7,10 @@ import click
 from provisioner.cli.commands.runs import follow, show_preview, started
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import changing, json_option
-from provisioner.cli.render.documents import Document, iso, operation_document
 from provisioner.cli.session import Session
 from provisioner.core.engine.limits import IN_TOTAL, HeldRun
 from provisioner.core.model.text import Text
+from provisioner.documents import Document, iso, operation_document
 from provisioner.services.held_runs import held_runs
 from provisioner.services.parts import authority_of
 

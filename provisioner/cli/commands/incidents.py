@@ -6,9 +6,9 @@ import click
 
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import json_option, recording
-from provisioner.cli.render.documents import Document, incident_document, iso
 from provisioner.cli.session import Session
 from provisioner.core.governance.incidents import IncidentState
+from provisioner.documents import Document, incident_document, iso
 from provisioner.services.incidents import (
     HandledIncident,
     PastStep,

@@ -8,8 +8,8 @@ import click
 
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import json_option
-from provisioner.cli.render.documents import iso
 from provisioner.cli.session import Session
+from provisioner.documents import iso
 from provisioner.services.metrics import exposition, figures_of, write_metrics
 from provisioner.services.status import status_of
 

@@ -9,9 +9,9 @@ import click
 from provisioner.cli.commands.runs import follow, show_preview, started
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import dry_run_option, json_option
-from provisioner.cli.render.documents import delivery_document, iso, operation_document
 from provisioner.cli.session import Session
 from provisioner.core.model import Operation, OperationState, PasswordDelivery
+from provisioner.documents import delivery_document, iso, operation_document
 from provisioner.services.operations import Operations
 from provisioner.services.parts import authority_of
 

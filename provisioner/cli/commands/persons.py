@@ -10,9 +10,9 @@ import click
 from provisioner.cli.commands.runs import follow, run_document, started, tell_obstacles, tell_planned
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import dry_run_option, json_option, recording
-from provisioner.cli.render.documents import Document, person_document
 from provisioner.cli.render.preview import preview_document
 from provisioner.cli.session import Session
+from provisioner.documents import Document, person_document
 from provisioner.manifest import read_persons
 from provisioner.services.application import Application
 from provisioner.services.imports import Import

@@ -12,10 +12,10 @@ import click
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.extensions import commands, usable
 from provisioner.cli.options import json_option
-from provisioner.cli.render.documents import Document
 from provisioner.cli.session import Session
 from provisioner.core.api.messages import Capabilities
 from provisioner.core.gateways.gateway import SESSIONS
+from provisioner.documents import Document
 from provisioner.services.installed_plugins import InstalledPlugin, Served, describe_plugins
 
 

@@ -15,7 +15,6 @@ from provisioner.cli.deadlines import next_action
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import DAY, dry_run_option, json_option, recording
 from provisioner.cli.output import Output
-from provisioner.cli.render.documents import account_document
 from provisioner.cli.render.heatmap import page
 from provisioner.cli.render.notices import SaidNotices, notice_line
 from provisioner.cli.render.pages import write_page
@@ -33,6 +32,7 @@ from provisioner.core.policy.evaluation import RuleFailure
 from provisioner.core.policy.policy_run import Refusal
 from provisioner.core.policy.sweep import Postponed
 from provisioner.core.reconcile.verification import VerifiedAccount
+from provisioner.documents import account_document
 from provisioner.services.account_details import AccountDetails
 from provisioner.services.policy import Forecast, Report
 

@@ -13,7 +13,6 @@ from provisioner.cli import failures
 from provisioner.cli.commands.credentials import results_document, tell_results
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import dry_run_option, json_option
-from provisioner.cli.render.documents import operation_document
 from provisioner.cli.render.notices import SaidNotices, notice_line
 from provisioner.cli.render.policy_documents import notice_document
 from provisioner.cli.render.preview import preview_document, tell_preview
@@ -31,6 +30,7 @@ from provisioner.core.engine.preview import Preview
 from provisioner.core.model import Operation, OperationState, StepError
 from provisioner.core.model.text import marked
 from provisioner.core.policy.notifier import Notice
+from provisioner.documents import operation_document
 from provisioner.services.runs import Run, RunPreview, RunSummary
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import click
 
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import json_option
-from provisioner.cli.render.documents import Document, iso
 from provisioner.cli.session import Session
 from provisioner.core.model import AccountState, OperationState
 from provisioner.core.model.text import Text, marked
+from provisioner.documents import Document, iso
 from provisioner.services.status import Concern, Routine, Status, status_of
 
 #: What to do about each concern, and how the command ends because of it.

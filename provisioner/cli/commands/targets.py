@@ -9,10 +9,10 @@ import click
 
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import YEARS, dry_run_option, json_option, reason_option
-from provisioner.cli.render.documents import iso, system_document
 from provisioner.cli.session import Session
 from provisioner.core.api.errors import InputError, Problem
 from provisioner.core.model.text import Text
+from provisioner.documents import iso, system_document
 from provisioner.services.targets import System, systems
 
 

@@ -8,9 +8,9 @@ import click
 
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import json_option, recording
-from provisioner.cli.render.documents import token_document
 from provisioner.cli.session import Session
 from provisioner.core.governance.tokens import TokenAccess
+from provisioner.documents import token_document
 
 
 @click.command("create")

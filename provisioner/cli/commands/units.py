@@ -13,9 +13,9 @@ from provisioner.cli.commands.persons import imported, told_unchanged
 from provisioner.cli.commands.runs import answer, run, started
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import changing, dry_run_option, json_option, recording
-from provisioner.cli.render.documents import account_document, unit_document
 from provisioner.cli.session import Session
 from provisioner.core.model import Unit
+from provisioner.documents import account_document, unit_document
 from provisioner.manifest import ENDINGS, read_units
 from provisioner.services.parts import authority_of
 from provisioner.services.unit_removal import Removal

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from provisioner.cli.render.documents import Document, iso
 from provisioner.cli.session import Session
 from provisioner.core.model.text import Text
 from provisioner.core.reconcile.adoption import AccountAdopted, NotAdopted
+from provisioner.documents import Document, iso
 from provisioner.services.adoption import AdoptionPlan
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from provisioner.cli.output import Output
-from provisioner.cli.render.documents import Document, error_document
 from provisioner.core.api.messages import Presence
 from provisioner.core.model import AccountState
 from provisioner.core.model.text import Text
 from provisioner.core.reconcile.differences import Difference
 from provisioner.core.reconcile.verification import VerifiedAccount
+from provisioner.documents import Document, error_document
 from provisioner.services.reconcile import ComparedTarget
 
 #: What the product knows, or a target has, if it is no lock, person or name of an account.

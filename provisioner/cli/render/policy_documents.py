@@ -7,7 +7,6 @@ from datetime import datetime
 
 import attrs
 
-from provisioner.cli.render.documents import Document, error_document, iso
 from provisioner.core.api.rules import Action, Deadline, Monitor, Observation, Rule, name_of
 from provisioner.core.model.text import Text
 from provisioner.core.policy.evaluation import RuleFailure
@@ -17,6 +16,7 @@ from provisioner.core.policy.policy_run import Refusal
 from provisioner.core.policy.simulation import Day
 from provisioner.core.policy.sweep import Postponed
 from provisioner.core.reconcile.verification import VerifiedAccount
+from provisioner.documents import Document, error_document, iso
 from provisioner.services.policy import Report
 
 #: Returns a message in the language asked for.

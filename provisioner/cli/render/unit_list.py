@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from provisioner.cli.output import Output
-from provisioner.cli.render.documents import Document
 from provisioner.core.model.text import Text, marked
+from provisioner.documents import Document
 from provisioner.services.unit_list import ChangeKind, FieldChange, UnitChange, UnitListPlan
 
 _LINES: Mapping[ChangeKind, str] = {

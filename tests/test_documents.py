@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from provisioner.cli.render.documents import account_document, operation_document
 from provisioner.core.model import (
     Account,
     AccountState,
@@ -17,6 +16,7 @@ from provisioner.core.model import (
     StepError,
     TargetState,
 )
+from provisioner.documents import account_document, operation_document
 from provisioner.services.account_details import AccountDetails
 
 AT = datetime(2026, 1, 5, 6, 30, 15, 250000, tzinfo=UTC)
