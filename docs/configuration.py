@@ -13,6 +13,7 @@ import attrs
 
 from docs.docstrings import inherited_comments, prose, summary, table
 from provisioner.config import load, secrets
+from provisioner.config.oidc import OidcSettings
 from provisioner.core.model.secret import Secret
 from provisioner.local import LocalSettings
 from provisioner.rules.plugin import RULES
@@ -32,6 +33,7 @@ TABLES: dict[str, type] = {
     "[notices]": load.NoticeSettings,
     "[authority]": load.AuthoritySettings,
     "[console]": load.ConsoleSettings,
+    "[console.oidc]": OidcSettings,
     "[worker]": load.WorkerSettings,
     "[targets.NAME]": load.HEADS["targets"],
     "[channels.NAME]": load.HEADS["channels"],

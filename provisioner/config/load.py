@@ -17,6 +17,7 @@ import attrs
 from attrs.validators import ge, in_, le, matches_re, optional
 
 from provisioner.config.early import DEFAULT_LANGUAGE, LANGUAGES, configuration_file
+from provisioner.config.oidc import OidcSettings
 from provisioner.config.structure import structure
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.api.registration import PluginSettings, Section
@@ -189,8 +190,9 @@ class ConsoleSettings:
     url: str = attrs.field(default="", validator=_web_address)
     #: The addresses or networks of the reverse proxies. Connections from elsewhere are refused.
     proxies: tuple[str, ...] = attrs.field(default=(), validator=_networks)
-    #: How people log in: ``password``, with the login and password of an account that they hold, or ``proxy``, if the
-    #: reverse proxy authenticates them and names them in a header.
+    #: How people log in: ``password``, with the login and password of an account that they hold; ``proxy``, if the
+    #: reverse proxy authenticates them and names them in a header; or ``oidc``, at the OpenID provider in
+    #: ``[console.oidc]``.
     log_in: LogInWay = LogInWay.PASSWORD
     #: The target that tests passwords; by default, the first one.
     target: str = ""
@@ -209,6 +211,15 @@ class ConsoleSettings:
     session_hours: int = attrs.field(default=10, validator=[ge(1), le(24)])
     #: How many requests are answered at once.
     threads: int = attrs.field(default=12, validator=[ge(2), le(64)])
+    #: The OpenID provider.
+    oidc: OidcSettings | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.log_in is LogInWay.OIDC and self.oidc is None:
+            raise ConfigurationError(
+                'log_in is "oidc", and there is no table [console.oidc]',
+                cure="add the table, with issuer, client_id and client_secret",
+            )
 
     @property
     def denied_within(self) -> timedelta:
@@ -373,6 +384,21 @@ class LoadedConfiguration:
         from provisioner.config import secrets
 
         return secrets.find(self.content.store_password, self.file.parent)
+
+    def client_secret(self, settings: OidcSettings) -> Secret:
+        """Return the secret with which the console authenticates at an OpenID provider.
+
+        Args:
+
+            settings: The provider.
+
+        Raises:
+
+            ConfigurationError: It isn't where the configuration says.
+        """
+        from provisioner.config import secrets
+
+        return secrets.find(settings.client_secret, self.file.parent)
 
     def plugin_settings(self) -> list[PluginSettings]:
         """Return what each named plug-in is given, in the order in which they are named.

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from provisioner.console.failures import Failure, refusal
 from provisioner.console.incoming import Incoming, UnusableRequestError, form_of
+from provisioner.console.single_sign_on import BACK_CHANNEL, CALLBACK, LOGGED_OUT
 from provisioner.console.uploads import UPLOADS, uploaded_form
 from provisioner.console.visit import SESSION, Console, Visit, own_path
 from provisioner.core.model.text import Text
@@ -27,7 +28,7 @@ VISIT = "provisioner.visit"
 
 #: The path of the log-in, and what anybody may read.
 LOG_IN = "/login"
-_PUBLIC = frozenset({LOG_IN, "/language"})
+_PUBLIC = frozenset({LOG_IN, "/language", CALLBACK, LOGGED_OUT, BACK_CHANNEL})
 _PUBLIC_FOLDER = "/static/"
 
 _FORGED = Text("the form was sent by another page, or belongs to a session that has ended")
@@ -127,7 +128,9 @@ class Gate:
         return visit
 
     def _is_own(self, visit: Visit) -> bool:
-        """Whether a form comes from a page that this browser got."""
+        """Whether a form comes from a page that this browser got, or needs none."""
+        if visit.incoming.path == BACK_CHANNEL:  # the provider sends it, and signs what is in it
+            return True
         given = visit.form.get("csrf", "")
         is_bound = hmac.compare_digest(given.encode(errors="replace"), visit.csrf.encode())
         return is_bound and self._console.site.sends_itself(visit.incoming.headers)

@@ -19,6 +19,7 @@ from provisioner.catalogue import Catalogue
 from provisioner.config.early import LANGUAGES
 from provisioner.config.load import ConsoleSettings
 from provisioner.console.sessions import ConsoleSessions
+from provisioner.console.single_sign_on import SingleSignOn
 from provisioner.console.site import Site
 from provisioner.console.visit import Console
 from provisioner.console.web import make_web
@@ -82,6 +83,8 @@ def serve(
         _Server(config, stop=stop, ready=lambda: ready(url)).run(sockets=[listener])
     finally:
         console.background.close()
+        if console.single_sign_on:
+            console.single_sign_on.client.close()
 
 
 def _require_passwords(settings: ConsoleSettings) -> None:
@@ -106,8 +109,17 @@ def make_console(app: Application, site: Site) -> Console:
         app: The services.
 
         site: Where the console is.
+
+    Raises:
+
+        ConfigurationError: The secret for the OpenID provider is missing.
+
+        MisconfiguredError: The certificates for the OpenID provider can't be read.
     """
-    settings = app.config.content.console
+    settings, way = app.config.content.console, None
+    if settings.log_in is LogInWay.OIDC and settings.oidc:
+        secret = app.config.client_secret(settings.oidc)
+        way = SingleSignOn.open(settings.oidc, secret, url=site.url, now=app.now)
     plugins = [setting.plugin for setting in app.config.plugin_settings()]
     return Console(
         app=app,
@@ -118,6 +130,7 @@ def make_console(app: Application, site: Site) -> Console:
             longest=timedelta(hours=settings.session_hours),
         ),
         catalogues={language: Catalogue.of(language, plugins) for language in LANGUAGES},
+        single_sign_on=way,
     )
 
 

@@ -13,6 +13,19 @@ import attrs
 from provisioner.core.governance.log_ins import LoggedIn
 from provisioner.core.model.log_ins import LogInWay
 from provisioner.core.model.text import Text
+from provisioner.oidc.tokens import EndedSession, ProviderIdentity
+
+#: How long a person may take for a change after confirming it at the OpenID provider.
+LONGEST_CONFIRMATION = timedelta(minutes=5)
+
+
+@attrs.frozen(kw_only=True)
+class Confirmation:
+    """A person has given the password again, at the OpenID provider, for the changes of one page."""
+
+    #: The path of the page.
+    page: str
+    at: datetime
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -21,21 +34,39 @@ class ConsoleSession:
 
     #: The ID of the person.
     person: str
-    #: The login with which the person logged in; empty if a proxy named the person.
+    #: The account with which the person logged in; empty if a proxy or a provider named the person.
     login: str
     way: LogInWay
     #: What every form of the session contains.
     csrf: str = attrs.field(repr=False)
     began_at: datetime
     seen_at: datetime
-    #: When the person last gave the password, or was named by the proxy at a log-in.
+    #: When the person last gave the password, or was named by the proxy or the provider at a log-in.
     proved_at: datetime
+    #: The provider's IDs of the person and of the session there; empty without a provider.
+    subject: str = ""
+    provider_session: str = ""
+    confirmation: Confirmation | None = None
     #: ``tr`` or ``en``, if the person has chosen.
     language: str = ""
     #: What the next page begins with.
     notice: Text | None = None
     #: Held while a form is worked on that would take effect twice if a person clicks twice.
     one_at_a_time: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+
+    def is_confirmed(self, path: str, at: datetime) -> bool:
+        """Return whether the person has confirmed at the OpenID provider what is changed on a page.
+
+        Args:
+
+            path: The path of the page, or of what its form is sent to.
+
+            at: The time, in UTC.
+        """
+        found = self.confirmation
+        if found is None or at >= found.at + LONGEST_CONFIRMATION:
+            return False
+        return path == found.page or path.startswith(f"{found.page}/")
 
 
 class ConsoleSessions:
@@ -59,7 +90,7 @@ class ConsoleSessions:
         self._lock = threading.Lock()
         self._sessions: dict[bytes, ConsoleSession] = {}
 
-    def begin(self, log_in: LoggedIn, *, language: str = "") -> str:
+    def begin(self, log_in: LoggedIn, *, language: str = "", identity: ProviderIdentity | None = None) -> str:
         """Begin a session after a log-in, and return its token.
 
         Args:
@@ -67,6 +98,8 @@ class ConsoleSessions:
             log_in: The log-in.
 
             language: The language that the person has chosen before.
+
+            identity: Who the person is at the OpenID provider; ``None`` without one.
         """
         token, at = secrets.token_urlsafe(32), self._now()
         session = ConsoleSession(
@@ -78,6 +111,8 @@ class ConsoleSessions:
             seen_at=at,
             proved_at=at,
             language=language,
+            subject=identity.subject if identity else "",
+            provider_session=identity.session if identity else "",
         )
         with self._lock:
             self._sessions = {key: one for key, one in self._sessions.items() if self._is_alive(one, at)}
@@ -102,10 +137,32 @@ class ConsoleSessions:
         with self._lock:
             self._sessions.pop(_key(token), None)
 
+    def drop(self, session: ConsoleSession) -> None:
+        """End a session."""
+        self._end_where(lambda one: one is session)
+
     def end_all(self, person: str) -> int:
         """End all sessions of a person, and return how many there were."""
+        return self._end_where(lambda session: session.person == person)
+
+    def end_at_provider(self, ended: EndedSession) -> int:
+        """End the sessions that belong to what has ended at the OpenID provider, and return how many there were.
+
+        Args:
+
+            ended: What has ended: one session there, or all sessions of a person.
+        """
+        return self._end_where(
+            lambda session: (
+                bool(session.subject)
+                and (session.provider_session == ended.session or not ended.session)
+                and (session.subject == ended.subject or not ended.subject)
+            )
+        )
+
+    def _end_where(self, is_over: Callable[[ConsoleSession], bool]) -> int:
         with self._lock:
-            left = {key: one for key, one in self._sessions.items() if one.person != person}
+            left = {key: one for key, one in self._sessions.items() if not is_over(one)}
             ended = len(self._sessions) - len(left)
             self._sessions = left
         return ended

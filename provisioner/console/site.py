@@ -36,6 +36,8 @@ _STRICT_TRANSPORT = ("strict-transport-security", "max-age=31536000")
 class Site:
     """The console's place in the network."""
 
+    #: The address that people use, without a path.
+    url: str
     #: The origins from which its forms are sent.
     origins: Collection[str]
     #: The values of the header ``Host``.
@@ -59,6 +61,7 @@ class Site:
                 cure="write both into [console]; or use --demo to try the console on this machine only",
             )
         return cls(
+            url=settings.url,
             origins=frozenset({settings.url}),
             hosts=frozenset({urlsplit(settings.url).netloc}),
             is_secure=True,
@@ -69,7 +72,8 @@ class Site:
     def on_this_machine(cls, port: int) -> Self:
         """Return the place of a console that is only tried out, on a port of this machine."""
         hosts = frozenset(f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]"))
-        return cls(origins=frozenset(f"http://{name}" for name in hosts), hosts=hosts, is_secure=False, proxies=None)
+        origins = frozenset(f"http://{name}" for name in hosts)
+        return cls(url=f"http://127.0.0.1:{port}", origins=origins, hosts=hosts, is_secure=False, proxies=None)
 
     @staticmethod
     def require_this_machine(host: str) -> None:

@@ -26,6 +26,7 @@ from provisioner.console.cures import on_page
 from provisioner.console.incoming import Incoming
 from provisioner.console.lists import Lists
 from provisioner.console.sessions import ConsoleSession, ConsoleSessions
+from provisioner.console.single_sign_on import SingleSignOn
 from provisioner.console.site import Site
 from provisioner.console.uploads import Upload
 from provisioner.core.api.errors import InputError, Problem, StoreError
@@ -33,13 +34,16 @@ from provisioner.core.governance.log_ins import LoggedIn
 from provisioner.core.model import mobile
 from provisioner.core.model.log_ins import LogInWay
 from provisioner.core.model.text import Text
+from provisioner.oidc.tokens import ProviderIdentity
 from provisioner.phrasing import Phrasing
 from provisioner.services.application import Application
 
 PACKAGE = "provisioner.console"
 
-#: The cookies: the session, what the form of the log-in is bound to, and the language.
+#: The cookies: the session, what the form of the log-in is bound to, what a log-in at the provider is bound to, and the
+#: language.
 SESSION, BEFORE, LANGUAGE = "provisioner-session", "provisioner-before", "provisioner-language"
+AT_PROVIDER = "provisioner-at-provider"
 
 _A_YEAR = 365 * 24 * 3600
 
@@ -62,6 +66,8 @@ class Console:
     sessions: ConsoleSessions
     #: The messages, by language.
     catalogues: Mapping[str, Catalogue]
+    #: The log-in at an OpenID provider; ``None`` if people log in in another way.
+    single_sign_on: SingleSignOn | None = None
     #: Carries out what takes long.
     background: Background = attrs.field(factory=Background)
     #: The lists that people have uploaded.
@@ -171,6 +177,7 @@ class Visit:
             "notice": self.phrasing.said(notice) if notice else "",
             "path": self.incoming.path,
             "asset": assets.address,
+            "is_confirmed": self.is_confirmed,
             "is_demo": not self.console.site.is_secure,
         }
         return templates.render(PACKAGE, template, **common, **values)
@@ -189,16 +196,29 @@ class Visit:
         """Let the next page of this session begin with a message."""
         self._known_session.notice = notice
 
-    def begin(self, log_in: LoggedIn) -> None:
-        """Begin a session after a log-in. A session that the browser had before ends."""
+    def is_confirmed(self, path: str) -> bool:
+        """Whether the person has confirmed at the OpenID provider what is changed on a page of the console."""
+        return self.session is not None and self.session.is_confirmed(path, self.app.now())
+
+    def begin(self, log_in: LoggedIn, identity: ProviderIdentity | None = None) -> None:
+        """Begin a session after a log-in. A session that the browser had before ends.
+
+        Args:
+
+            log_in: The log-in.
+
+            identity: Who the person is at the OpenID provider; ``None`` without one.
+        """
         self.end()
-        token = self.console.sessions.begin(log_in, language=self.language)
+        token = self.console.sessions.begin(log_in, language=self.language, identity=identity)
         self.session = self.console.sessions.find(token)
         self.set_cookies.append(self.console.site.cookie(SESSION, token))
         self.set_cookies.append(self.console.site.cookie(BEFORE, "", longest=0))
 
     def end(self) -> None:
         """End the session of this browser."""
+        if self.session:
+            self.console.sessions.drop(self.session)
         if token := self.incoming.cookies.get(self.console.site.cookie_name(SESSION)):
             self.console.sessions.end(token)
             self.set_cookies.append(self.console.site.cookie(SESSION, "", longest=0))
@@ -214,7 +234,7 @@ class Visit:
     def has_lost_account(self) -> bool:
         """Whether the account with which the person logged in was closed, handed over or given a new password."""
         session = self.session
-        if session is None or session.way is not LogInWay.PASSWORD:
+        if session is None or not session.login:
             return False
         return not self.app.log_ins.still_holds(session.login, session.person, proved_at=session.proved_at)
 

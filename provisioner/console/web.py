@@ -14,7 +14,17 @@ from litestar.response import Response
 from provisioner.console import assets
 from provisioner.console.failures import Failure, failure_of, refusal
 from provisioner.console.gate import VISIT, AsgiApp, Gate
-from provisioner.console.pages import accounts, changes, clearance, handovers, incidents, lists, log_in, requests
+from provisioner.console.pages import (
+    accounts,
+    changes,
+    clearance,
+    handovers,
+    incidents,
+    lists,
+    log_in,
+    provider,
+    requests,
+)
 from provisioner.console.visit import Console, Visit
 from provisioner.core.api.errors import raised_at
 from provisioner.core.api.logs import Logger
@@ -24,6 +34,7 @@ log = Logger(__name__)
 #: The handlers of all pages.
 PAGES = (
     *log_in.HANDLERS,
+    *provider.HANDLERS,
     *accounts.HANDLERS,
     *requests.HANDLERS,
     *handovers.HANDLERS,

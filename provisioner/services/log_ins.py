@@ -1,4 +1,4 @@
-"""Log-ins to the console: with the password of an account, which a target tests, or by a reverse proxy."""
+"""Log-ins to the console: with the password of an account, by a reverse proxy, or by an OpenID provider."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import datetime
 import attrs
 
 from provisioner.config.load import ConsoleSettings
+from provisioner.config.oidc import ClaimMeaning
 from provisioner.core.api.errors import ConfigurationError, DeniedError, TargetError, UnavailableError
 from provisioner.core.api.messages import Presence, ProbeAccount
 from provisioner.core.engine.plan import POLICY_ACTOR, SERVICE_ACTOR
@@ -135,9 +136,8 @@ class LogIns:
             DeniedError: It is not the ID of a person, or people log in in another way.
         """
         self._require_way(LogInWay.PROXY)
-        if name_objection(person) or person.startswith((POLICY_ACTOR, SERVICE_ACTOR)):
-            if self.throttles.noted.try_at(address, self.now()):
-                self._deny(LogInWay.PROXY, LogInDenial.HEADER, address)
+        if not _can_be_person(person):
+            self._note(LogInDenial.HEADER, address)
             raise DeniedError(
                 "the log-in of your organisation names no person",
                 cure="ask the administrators of the reverse proxy whether it sends the header {header}",
@@ -145,8 +145,46 @@ class LogIns:
             )
         return self._let_in(person, "", LogInWay.PROXY, address)
 
+    def by_provider(self, named: str, *, address: str) -> LoggedIn:
+        """Log a person in whom the OpenID provider has authenticated, or write down that the person confirmed a change.
+
+        Args:
+
+            named: What the claim contains that names the person; empty if there is none.
+
+            address: The network address of the person's computer.
+
+        Raises:
+
+            DeniedError: It names no person, or people log in in another way.
+        """
+        self._require_way(LogInWay.OIDC)
+        settings = self.settings.oidc
+        if settings and settings.claim_meaning is ClaimMeaning.LOGIN:
+            account = self._account(named)
+            person, login = (account.holder or "", account.login) if account else ("", "")
+        else:
+            person, login = named if _can_be_person(named) else "", ""
+        if person:
+            return self._let_in(person, login, LogInWay.OIDC, address)
+        self._note(LogInDenial.CLAIM, address)
+        raise DeniedError(
+            "the log-in of your organisation names nobody whom the console knows",
+            cure="ask the administrators whether the ID token has the claim {claim}, with what claim_meaning says",
+            claim=settings.person_claim if settings else "",
+        )
+
+    def refuse_answer(self, address: str) -> None:
+        """Write into the audit log that an answer of the OpenID provider was not accepted, once in each period.
+
+        Args:
+
+            address: The network address of the person's computer.
+        """
+        self._note(LogInDenial.ANSWER, address)
+
     def still_holds(self, login: str, person: str, *, proved_at: datetime) -> bool:
-        """Return whether a log-in with a password is still valid.
+        """Return whether a log-in with an account is still valid.
 
         It isn't when the account was closed, or got another holder or another password.
 
@@ -156,7 +194,7 @@ class LogIns:
 
             person: The ID of the person.
 
-            proved_at: When the target last accepted the password, in UTC.
+            proved_at: When the person last logged in, in UTC.
         """
         account = self._account(login)
         if account is None or account.holder != person:
@@ -238,5 +276,15 @@ class LogIns:
         self.record(event)
         return event
 
+    def _note(self, reason: LogInDenial, address: str) -> None:
+        """Write a denial down, unless there was one from this address within the period."""
+        if self.throttles.noted.try_at(address, self.now()):
+            self._deny(self.settings.log_in, reason, address)
+
     def _deny(self, way: LogInWay, reason: LogInDenial, address: str, login: str = "") -> None:
         self.record(LogInDenied(at=self.now(), login=login, way=way, reason=reason, address=address))
+
+
+def _can_be_person(named: str) -> bool:
+    """Return whether it can be the ID of a person, and is not that of a policy or service."""
+    return not name_objection(named) and not named.startswith((POLICY_ACTOR, SERVICE_ACTOR))

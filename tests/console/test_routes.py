@@ -62,6 +62,14 @@ ALLOWED = {
 }
 PUBLIC = {("GET", "/login"), ("POST", "/login"), ("POST", "/language"), ("GET", "/static/{version:str}/{name:str}")}
 
+#: What people and an OpenID provider use if they log in there.
+AT_PROVIDER = {
+    ("GET", "/logged-out"),
+    ("GET", "/oidc/callback"),
+    ("GET", "/oidc/confirm"),
+    ("POST", "/oidc/backchannel-logout"),
+}
+
 #: Where those who may not read something are told that it is unknown.
 SAYS_UNKNOWN = {
     ("GET", "/held/{run_id:str}"),
@@ -175,8 +183,8 @@ def address_of(office: Office, path: str) -> str:
 def test_no_route_is_forgotten() -> None:
     found = set(routes())
 
-    assert found == ALLOWED.keys() | PUBLIC
-    assert len(found) == 42
+    assert found == ALLOWED.keys() | PUBLIC | AT_PROVIDER
+    assert len(found) == 46
 
 
 def test_every_route_answers_only_those_who_may(office: Office) -> None:

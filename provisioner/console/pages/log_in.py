@@ -7,6 +7,7 @@ from typing import Any
 from litestar.response import Response
 
 from provisioner.console.failures import Failure, failure_of
+from provisioner.console.pages.provider import leave_for_provider, log_out_address
 from provisioner.console.routing import changes, reads
 from provisioner.console.visit import SessionEndedError, Visit, Visiting, own_path
 from provisioner.core.api.errors import DeniedError, TargetError
@@ -19,13 +20,15 @@ _LONGEST = 1024
 
 @reads("/login")
 def form(visit: Visiting) -> Response[Any]:
-    """Show the form, or let a person in whom the reverse proxy names."""
+    """Show the form, let a person in whom the reverse proxy names, or send one to the OpenID provider."""
     wanted = own_path(visit.incoming.query.get("next", "/"))
     if visit.session:
         return visit.redirect(wanted)
     if visit.app.config.content.console.log_in is LogInWay.PROXY:
         visit.begin(visit.app.log_ins.by_proxy(visit.proxy_person(), address=visit.address))
         return visit.redirect(wanted)
+    if visit.console.single_sign_on:
+        return leave_for_provider(visit, wanted)
     return _form(visit, wanted)
 
 
@@ -55,7 +58,11 @@ def log_out(visit: Visiting) -> Response[Any]:
         visit.console.sessions.end_all(person)
     visit.end()
     visit.app.log_ins.log_out(person, everywhere=everywhere)
-    return visit.page("logged_out.html", everywhere=everywhere)
+    address = log_out_address(visit)
+    page = visit.page("logged_out.html", everywhere=everywhere, at_provider=address)
+    if address:
+        page.headers["refresh"] = f"0;url={address}"
+    return page
 
 
 @changes("/language")
@@ -87,10 +94,11 @@ def require_proof(visit: Visit) -> None:
     """Check that the person who confirms a change is the one who is logged in.
 
     A person who logged in with a password gives it again. A person whom the proxy names was named in this request too.
+    A person who logged in at the OpenID provider has logged in there again, for this page.
 
     Raises:
 
-        DeniedError: The password is wrong.
+        DeniedError: The password is wrong, or the person has not logged in again.
 
         SessionEndedError: The account has another holder by now.
 
@@ -98,6 +106,12 @@ def require_proof(visit: Visit) -> None:
     """
     session = visit.session
     if session is None or session.way is LogInWay.PROXY:
+        return
+    if session.way is LogInWay.OIDC:
+        if not visit.is_confirmed(visit.incoming.path):
+            raise DeniedError(
+                "you have not confirmed the change", cure="choose 'Confirm that it is you' on this page, then try again"
+            )
         return
     log_in = visit.app.log_ins.with_password(session.login, password_of(visit), address=visit.address)
     if log_in.actor != session.person:

@@ -28,6 +28,10 @@ class LogInDenial(StrEnum):
     THROTTLED = "throttled"
     #: The header names no person.
     HEADER = "header"
+    #: The claim of the ID token names no person, or an account that is not open or that nobody holds.
+    CLAIM = "claim"
+    #: The answer of the OpenID provider is not accepted.
+    ANSWER = "answer"
 
 
 @attrs.frozen(kw_only=True)

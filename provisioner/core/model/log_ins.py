@@ -12,6 +12,8 @@ class LogInWay(StrEnum):
     PASSWORD = "password"  # noqa: S105 - the name of a way
     #: The reverse proxy has authenticated the person, and names the person in a header.
     PROXY = "proxy"
+    #: An OpenID provider has authenticated the person, and names the person in a signed token.
+    OIDC = "oidc"
 
     @property
     def names_person(self) -> bool:

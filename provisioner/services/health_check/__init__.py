@@ -8,6 +8,8 @@
     The store, the clock and the operations that have not ended.
 :mod:`~provisioner.services.health_check.authority`
     Who may give roles.
+:mod:`~provisioner.services.health_check.provider`
+    The OpenID provider with which people log in to the console.
 :mod:`~provisioner.services.health_check.rules`
     The rule sets, and what they watch.
 :mod:`~provisioner.services.health_check.systems`

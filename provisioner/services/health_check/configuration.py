@@ -18,7 +18,12 @@ def check_secrets(config: LoadedConfiguration) -> Iterator[CheckResult]:
     """Say which secrets stand in the file itself, for everybody who can read it."""
     content = config.content
     tables = {"targets": content.targets, "channels": content.channels, "rules": content.rules}
-    for place in places_in_clear({"store_password": content.store_password, **tables}):
+    provider = content.console.oidc
+    own = {
+        "store_password": content.store_password,
+        "console.oidc.client_secret": provider.client_secret if provider else "",
+    }
+    for place in places_in_clear({**own, **tables}):
         yield CheckResult(
             name="config",
             status=CheckStatus.WARNING,

@@ -24,6 +24,7 @@ from provisioner.services.health_check.deliveries import (
     check_notices,
 )
 from provisioner.services.health_check.entitlements import check_entitlements
+from provisioner.services.health_check.provider import check_provider
 from provisioner.services.health_check.results import CheckResult, problem
 from provisioner.services.health_check.rules import check_rule_sets
 from provisioner.services.health_check.scopes import check_scopes
@@ -74,6 +75,7 @@ class HealthCheck:
                 yield from _load(plugins, setting)
             yield check_passwords(plugins)
             yield from check_authority(config, self.now)
+            yield from check_provider(config)
             yield from check_rule_sets(config, plugins, self.now)
             yield from check_systems(config, plugins, self.now)
             yield from check_numbers(config, plugins)
