@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from typing import Any, get_type_hints
 
 import attrs
 
 import provisioner
 from docs.docstrings import comments, markdown, prose, summary, table
+from provisioner.services import application
 from provisioner.services.application import Application
 
 #: Which of the public names are for plug-ins; the hooks page describes them.
@@ -87,12 +90,26 @@ def public_names() -> list[str]:
 
 def services() -> Mapping[str, type]:
     """Return the class of each service of an application, by the name of the attribute."""
+    names = _imported_for_types()
     found = {
-        name: get_type_hints(value.fget)["return"]
+        name: get_type_hints(value.fget, localns=names)["return"]
         for name, value in vars(Application).items()
         if isinstance(value, property) and value.fget
     }
     return dict(sorted(found.items()))
+
+
+def _imported_for_types() -> Mapping[str, Any]:
+    """Return what the module of the application imports only for its annotations."""
+    tree = ast.parse(inspect.getsource(application))
+    blocks = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    imports = [node for block in blocks for node in block.body if isinstance(node, ast.ImportFrom)]
+    return {
+        alias.name: getattr(import_module(node.module), alias.name)
+        for node in imports
+        for alias in node.names
+        if node.module
+    }
 
 
 def methods(cls: type) -> Mapping[str, Callable[..., Any]]:
