@@ -15,6 +15,7 @@ from provisioner.catalogue import Catalogue
 from provisioner.core.policy.audience import Audiences
 from provisioner.services.log_ins import LogIns, LogInThrottles
 from provisioner.services.parts import plugins_only
+from provisioner.services.recent_people import RecentPeople
 from provisioner.services.tokens import TokenThrottles
 
 if TYPE_CHECKING:
@@ -82,6 +83,9 @@ class Application:
     )
     _token_throttles: TokenThrottles = attrs.field(
         default=attrs.Factory(lambda self: TokenThrottles(self.config.content.console), takes_self=True), init=False
+    )
+    _recent_people: RecentPeople = attrs.field(
+        default=attrs.Factory(lambda self: RecentPeople(self.planner.people, self.now), takes_self=True), init=False
     )
 
     def now(self) -> datetime:
@@ -177,7 +181,9 @@ class Application:
         """Finds the access requests that wait for a person."""
         from provisioner.services.inbox import RequestInboxes
 
-        return RequestInboxes(store=self.store, authority=self.authority, rules=self._request_service)
+        return RequestInboxes(
+            store=self.store, authority=self.authority, rules=self._request_service, recent_people=self._recent_people
+        )
 
     @property
     def search(self) -> Search:

@@ -16,6 +16,7 @@ from provisioner.core.governance.request_service import RequestService
 from provisioner.core.governance.roles import Role
 from provisioner.core.model import Person
 from provisioner.core.model.text import Text
+from provisioner.services.recent_people import RecentPeople
 from provisioner.store import Store
 
 #: How many of the latest requests of a person are read.
@@ -67,11 +68,15 @@ class RequestInboxes:
         authority: Tells who has which role.
 
         rules: Knows who may do what with a request.
+
+        recent_people: Looks up the requesters of a list. It can be five minutes older than the personnel system,
+            which is asked again for every decision.
     """
 
     store: Store
     authority: Authority
     rules: RequestService
+    recent_people: RecentPeople
 
     def of(self, person: str) -> RequestInbox:
         """Return the access requests of a person, without personal data that the person may not read."""
@@ -80,7 +85,7 @@ class RequestInboxes:
         rules = RequestAuthority(authority)
         submitted = self._in_state(RequestState.SUBMITTED)
         under_way = [*self._in_state(RequestState.APPROVED), *self._in_state(RequestState.EXECUTING)]
-        requesters = self.rules.people.look_up({request.requester for request in submitted})
+        requesters = self.recent_people.look_up({request.requester for request in submitted})
         return RequestInbox(
             to_decide=[request for request in submitted if _decides(rules, request, person, requesters.persons)],
             error=next(iter(requesters.errors.values()), None),
