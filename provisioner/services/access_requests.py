@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Literal, overload
 
@@ -152,7 +154,8 @@ class AccessRequests:
             paper,
         ):
             return access_request
-        return self._recorded(self.rules.approve(access_request, actor, paper), dry_run=dry_run)
+        with self._discreet(access_request, actor):
+            return self._recorded(self.rules.approve(access_request, actor, paper), dry_run=dry_run)
 
     def reject(self, request_id: str, *, actor: str, reason: str, dry_run: bool = False) -> AccessRequest:
         """Reject a request; see :meth:`~provisioner.core.governance.request_service.RequestService.reject`.
@@ -168,7 +171,8 @@ class AccessRequests:
         access_request = self.find(request_id)
         if access_request.state is RequestState.REJECTED and access_request.approver == actor:
             return access_request
-        return self._recorded(self.rules.reject(access_request, actor, reason), dry_run=dry_run)
+        with self._discreet(access_request, actor):
+            return self._recorded(self.rules.reject(access_request, actor, reason), dry_run=dry_run)
 
     def confirm_mobile(self, request_id: str, *, actor: str, dry_run: bool = False) -> MobileConfirmation:
         """Confirm the recipient's mobile number as the personnel system has it now.
@@ -306,6 +310,14 @@ class AccessRequests:
         if kind is OperationKind.CREATE:
             return self.accounts.find_or_future(login)
         return self.accounts.find([login])[0]
+
+    @contextmanager
+    def _discreet(self, access_request: AccessRequest, actor: str) -> Iterator[None]:
+        """Let denials name nobody to an actor who may not read the request."""
+        try:
+            yield
+        except DeniedError as error:
+            raise Privacy(self.authority, actor).denied(error, access_request) from None
 
     def _recorded(self, event: RequestEvent, *, dry_run: bool) -> AccessRequest:
         if not dry_run:

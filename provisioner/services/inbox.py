@@ -24,8 +24,6 @@ _OWN = 30
 
 _OFFICERS = frozenset({Role.OFFICER, Role.ADMINISTRATOR})
 
-_NO_PART = Denial(reason=Text("you have no part in this request"), cure=Text(""))
-
 
 @attrs.frozen(kw_only=True)
 class RequestInbox:
@@ -139,10 +137,8 @@ class RequestInboxes:
         return None
 
     def _shown(self, error: DeniedError, request: AccessRequest, viewer: str) -> Denial:
-        """Return why something is denied. It names persons, so those who may not read the request are told less."""
-        if request.requester == viewer or Privacy(self.authority, viewer).may_read(request):
-            return Denial(reason=error.text, cure=error.cure)
-        return _NO_PART
+        shown = Privacy(self.authority, viewer).denied(error, request)
+        return Denial(reason=shown.text, cure=shown.cure)
 
 
 def _decides(rules: RequestAuthority, request: AccessRequest, person: str, requesters: Mapping[str, Person]) -> bool:

@@ -364,7 +364,7 @@ class TestApproval:
         with desk.open() as store:
             store.persons.save([PERSONS[1]])
         request_id = str(submit(desk)["id"])
-        assert "is neither the supervisor of" in refusal(act(desk, "1001", "approve", request_id))
+        assert "you have no part in this request" in refusal(act(desk, "1001", "approve", request_id))
 
         grant(desk, "1001", "supervisor", "--unit", "il-mem")
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 import pytest
 
 from provisioner.core.api.errors import DeniedError, InputError
 from provisioner.core.governance.access_requests import AccessRequest, RequestBegun, RequestState
 from provisioner.core.governance.privacy import MASK
-from provisioner.core.model import OperationKind, OperationState
+from provisioner.core.model import OperationKind, OperationState, Person
+from provisioner.services.access_requests import AccessRequests
 from provisioner.services.application import Application
 from provisioner.services.runs import Run, RunPreview
 from tests.services.conftest import PERSONS, UNITS, Observer
 
-OFFICER, SUPERVISOR, REQUESTER, OTHER = "9000", "1001", "1003", "1002"
+OFFICER, SUPERVISOR, REQUESTER, OTHER, STRANGER = "9000", "1001", "1003", "1002", "1004"
+
+
+@pytest.fixture(autouse=True)
+def _stranger(app: Application) -> None:
+    app.store.persons.save([Person(id=STRANGER, name="Yabancı", unit="il-mem", supervisor="9000")])
 
 
 @pytest.fixture(name="access_request")
@@ -68,6 +76,42 @@ class TestSubmit:
     def test_about_an_unknown_account_is_refused(self, app: Application) -> None:
         with pytest.raises(InputError, match="arge46 is unknown"):
             app.access_requests.submit("arge46", OperationKind.ROTATE, actor=REQUESTER, reason="")
+
+    def test_does_not_tell_who_holds_the_account(self, app: Application, access_request: AccessRequest) -> None:
+        """The requester needs no right to read that."""
+        app.store.units.save([attrs.evolve(UNITS[1], custodian="4711")])
+
+        with pytest.raises(DeniedError, match="does not know the holder of arge46") as caught:
+            app.access_requests.submit("arge46", OperationKind.CREATE, actor=STRANGER, reason="")
+        assert "4711" not in f"{caught.value} {caught.value.cure}"
+
+
+ACTIONS: dict[str, Callable[[AccessRequests, str], object]] = {
+    "approve": lambda requests, number: requests.approve(number, actor=STRANGER),
+    "reject": lambda requests, number: requests.reject(number, actor=STRANGER, reason="no"),
+    "confirm": lambda requests, number: requests.confirm_mobile(number, actor=STRANGER),
+    "execute": lambda requests, number: requests.execute(number, actor=STRANGER),
+    "print": lambda requests, number: requests.printable(requests.find(number), viewer=STRANGER),
+}
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_stranger_does_not_learn_who_is_in_a_request(
+    app: Application, access_request: AccessRequest, approved: AccessRequest, action: str, *, gone: bool
+) -> None:
+    """A refusal that says who could do it would say who asks for it."""
+    request = approved
+    if action in {"approve", "reject"}:
+        request = app.access_requests.submit("kmarasmem", OperationKind.CREATE, actor=REQUESTER, reason="another")
+    if gone:
+        app.store.persons.save([attrs.evolve(PERSONS[3], supervisor=None)])
+
+    with pytest.raises(DeniedError) as caught:
+        ACTIONS[action](app.access_requests, request.id)
+
+    told = f"{caught.value} {caught.value.cure}"
+    assert [person for person in (REQUESTER, SUPERVISOR, OTHER, "Gül", "Ayşe", "Çağlar") if person in told] == []
 
 
 class TestDecide:

@@ -494,9 +494,9 @@ class Planner:
         active = [(intent, unended.get(intent.account.login)) for intent in intents if intent.account.login not in idle]
         people = self._people(active)
         planned = [self._intended(intent, stuck, people, problems, initiator) for intent, stuck in active]
-        if problems:
-            raise InputError(problems)
         self._authorization.require([intent for intent, _ in active], initiator)
+        if problems:  # they name persons, so they come after the denials
+            raise InputError(problems)
         work = [item for item in planned if isinstance(item, PlannedOperation)]
         marks = self.records.marks.get_many([item.account.login for item in work])
         return Plan(

@@ -259,6 +259,15 @@ class Privacy:
                 people=self._authority.named(able),
             )
 
+    def denied(self, error: DeniedError, access_request: AccessRequest) -> DeniedError:
+        """Return why something can't be done with an access request, as the viewer may read it.
+
+        The error names the persons who are involved, so those who may not read the request are told less.
+        """
+        if access_request.requester == self._viewer or self.may_read(access_request):
+            return error
+        return DeniedError("you have no part in this request")
+
     def person(self, person_id: str, find: Callable[[str], Person | None]) -> Person | None:
         """Return a person whose data the viewer may read; ``None`` if the ID is unknown.
 

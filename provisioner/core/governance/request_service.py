@@ -114,7 +114,9 @@ class RequestService:
                 draft.recipient,
             ):
                 return access_request
-        found = self._known([draft.requester, draft.recipient])
+        found = self._known([draft.requester])
+        if draft.recipient:
+            found |= self._receiver(draft)
         access_request = AccessRequest(
             id=str(uuid.uuid4()),
             kind=draft.kind,
@@ -319,6 +321,24 @@ class RequestService:
                 id=access_request.id,
             )
         self.require_number(access_request, found[access_request.recipient])
+
+    def _receiver(self, draft: AccessRequestDraft) -> dict[str, Person]:
+        """Return who receives the password. The requester, who may not know the holder, is not told who this is.
+
+        Raises:
+
+            DeniedError: The personnel system does not know the person.
+        """
+        try:
+            return self._known([draft.recipient])
+        except DeniedError:
+            if draft.kind is OperationKind.HANDOVER or draft.recipient == draft.requester:
+                raise
+            raise DeniedError(
+                "the personnel system does not know the holder of {login}",
+                cure="correct the personnel data; a person who has left needs no account",
+                login=draft.account.login,
+            ) from None
 
     def _known(self, ids: Iterable[str | None]) -> dict[str, Person]:
         """Return people with their current data in the personnel system.

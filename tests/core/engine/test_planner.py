@@ -7,10 +7,11 @@ from pathlib import Path
 import attrs
 import pytest
 
-from provisioner.core.api.errors import InputError, UnavailableError
+from provisioner.core.api.errors import Denial, InputError, NotAuthorizedError, UnavailableError
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import FindPerson
 from provisioner.core.model import AccountState, OperationKind, OperationState, Person, Unit
+from provisioner.core.model.text import Text
 from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import Fault, FaultTarget
@@ -96,6 +97,13 @@ def test_every_problem_is_named_in_one_go(harness: Harness) -> None:
         ("712345", "custodian", "the unit has no custodian to send the password to"),
         ("46-HUK", "custodian", "person 9999 not found"),
     }
+
+
+def test_who_may_not_open_a_unit_is_not_told_who_its_custodian_is(harness: Harness) -> None:
+    planner = attrs.evolve(harness.planner, authorize=lambda _: [Denial(reason=Text("no"), cure=Text(""))])
+
+    with pytest.raises(NotAuthorizedError):
+        planner.open_units([attrs.evolve(OFFICE, custodian="9999")], initiator=INITIATOR)
 
 
 def test_two_units_cannot_share_a_login(harness: Harness) -> None:
