@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections import defaultdict, deque
+from collections import OrderedDict, deque
 from collections.abc import Hashable
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import islice
 
 import attrs
 
 from provisioner.core.api.events import Event
 from provisioner.core.model.log_ins import LogInWay
 
-#: How many keys a throttle remembers before it forgets those whose tries are over.
-_ROOM = 10_000
+#: How many keys whose tries are over a throttle forgets with each try: more than a try adds.
+_FORGOTTEN = 2
 
 
 class LogInDenial(StrEnum):
@@ -83,7 +84,7 @@ class Throttle:
     """Limits how often something can fail within a period. It is safe to share between threads.
 
     A try counts from its beginning, so many at the same time are no way around the limit. It no longer counts if it
-    did not fail.
+    did not fail. A try takes the same time however many keys there are.
 
     Args:
 
@@ -96,7 +97,8 @@ class Throttle:
         self._limit = limit
         self._period = period
         self._lock = threading.Lock()
-        self._tries: dict[Hashable, deque[datetime]] = defaultdict(deque)
+        #: In the order of the last try of each key.
+        self._tries: OrderedDict[Hashable, deque[datetime]] = OrderedDict()
 
     def try_at(self, key: Hashable, at: datetime) -> bool:
         """Count a try, and return whether it may be made.
@@ -108,13 +110,12 @@ class Throttle:
             at: The time, in UTC.
         """
         with self._lock:
-            self._forget(key, at)
-            if len(self._tries) > _ROOM:
-                for other in list(self._tries):
-                    self._forget(other, at)
+            for known in (key, *islice(self._tries, _FORGOTTEN)):
+                self._forget(known, at)
             if len(self._tries.get(key, ())) >= self._limit:
                 return False
-            self._tries[key].append(at)
+            self._tries.setdefault(key, deque()).append(at)
+            self._tries.move_to_end(key)
             return True
 
     def uncount(self, key: Hashable, at: datetime) -> None:

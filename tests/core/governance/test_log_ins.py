@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from provisioner.core.governance.log_ins import Throttle
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -33,9 +35,25 @@ def test_a_try_that_did_not_fail_does_not_count() -> None:
 
 def test_keys_of_the_past_take_no_room() -> None:
     """An attacker could otherwise fill the memory with addresses."""
-    throttle = Throttle(1, PERIOD)
-    for number in range(10_001):
+    throttle = Throttle(2, PERIOD)
+    for number in range(1000):
         throttle.try_at(number, START)
-    throttle.try_at("a", START + PERIOD)
+    throttle.try_at(0, START + timedelta(minutes=1))  # the oldest key is not over yet
+    for number in range(999):
+        throttle.try_at(-number, START + PERIOD)
 
-    assert len(throttle._tries) == 1
+    assert len(throttle._tries) == 999
+    assert not throttle.try_at(0, START + PERIOD)
+
+
+def test_a_try_looks_at_few_keys_however_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An attacker with many addresses would make each log-in slow."""
+    throttle = Throttle(1, PERIOD)
+    for number in range(20_000):
+        throttle.try_at(number, START)
+    looked_at = []
+    monkeypatch.setattr(throttle, "_forget", lambda key, _: looked_at.append(key))
+
+    throttle.try_at("a", START)
+
+    assert len(looked_at) <= 3
