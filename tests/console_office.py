@@ -99,6 +99,7 @@ class Office:
 
     harness: Harness
     phones: MemoryChannel
+    directory: MemoryTarget
     faults: Faults
     console: Console
     web: Any
@@ -124,10 +125,10 @@ class Office:
 @contextmanager
 def opened(folder: Path) -> Iterator[Office]:
     """Open all accounts of the organisation on a new store in a folder."""
-    faults, phones = Faults(), MemoryChannel()
+    faults, phones, directory = Faults(), MemoryChannel(), MemoryTarget()
     with Harness(
         folder / "store.sqlite",
-        targets={"directory": FaultTarget(MemoryTarget(), faults)},
+        targets={"directory": FaultTarget(directory, faults)},
         limit=MassChangeLimit(percent=50, from_accounts=1),
         channels={"sms": phones},
         administrators=[ADMINISTRATOR, "tester"],
@@ -136,4 +137,4 @@ def opened(folder: Path) -> Iterator[Office]:
         harness.open([unit.code for unit in UNITS])
         harness.app.delegation.grant(OFFICER, Role.OFFICER, unit="ilce", actor=ADMINISTRATOR)
         console = make_console(harness.app, Site.on_this_machine(8460))
-        yield Office(harness, phones, faults, console, make_web(console))
+        yield Office(harness, phones, directory, faults, console, make_web(console))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from provisioner.core.api.errors import raised_at
 from provisioner.core.api.logs import Logger
+from provisioner.services.reconcile import ComparisonResult
 from provisioner.services.runs import Run
 
 log = Logger(__name__)
@@ -20,6 +21,7 @@ class Background:
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(_MOST, thread_name_prefix="runs")
+        self._comparing = ThreadPoolExecutor(1, thread_name_prefix="comparisons")
 
     def wait_for(self, *runs: Run) -> Future[Exception | None]:
         """Carry out runs from now on, one after the other.
@@ -30,8 +32,18 @@ class Background:
         """
         return self._pool.submit(_drain, runs)
 
+    def compare(self, comparison: Callable[[], ComparisonResult]) -> Future[ComparisonResult]:
+        """Carry a comparison out, after those that others have begun.
+
+        Args:
+
+            comparison: Does it.
+        """
+        return self._comparing.submit(comparison)
+
     def close(self) -> None:
-        """Wait until the runs have ended, or stopped between two steps."""
+        """Wait until the runs and the comparison have ended, or stopped between two steps."""
+        self._comparing.shutdown(cancel_futures=True)
         self._pool.shutdown()
 
 

@@ -46,6 +46,38 @@ _ON_PAGES: Mapping[str, Text] = {
         "please report it; the operation is tried again by itself"
     ),
     "run the command again": Text("try it again"),
+    "find out who removed it; 'provisioner account rotate {login}' creates it with a new password": Text(
+        "find out who removed it; a new password creates it"
+    ),
+    "wait: its next password rotation creates it; 'provisioner account complete {login}' does so now, with a new "
+    "password": Text("wait: its next password rotation creates it"),
+    "run 'provisioner reconcile --repair' to close it on {target}": Text("it has to be closed on {target}"),
+    "'provisioner account update {login}' writes {changes}": Text("an update writes {changes}"),
+    "'provisioner account update {login}' moves it and writes {changes}": Text(
+        "an update moves it and writes {changes}"
+    ),
+    "'provisioner handover {login} --to {actual}' hands it over to the custodian": Text(
+        "hand it over to the custodian on the page of the account"
+    ),
+    "find out who created it; import its unit and run 'provisioner reconcile --adopt', or remove it from "
+    "{target}": Text("find out who created it; an administrator can adopt it, or remove it from {target}"),
+    "find out who enabled it; 'provisioner account close {login} --again' closes it": Text(
+        "find out who enabled it; close it on the page of the account"
+    ),
+    "find out who disabled it; then run 'provisioner account close {login}' and 'provisioner account reopen "
+    "{login}'": Text("find out who disabled it; then close it, and request that it is opened again"),
+    "remove the lock on {target}, or run 'provisioner account rotate {login}'": Text(
+        "remove the lock on {target}, or request a new password"
+    ),
+    "find out who changed it; 'provisioner account update {login}' writes {known} where the plug-in can update "
+    "accounts, otherwise correct it on {target}": Text(
+        "find out who changed it; an update writes {known}, or correct it on {target}"
+    ),
+    "run 'provisioner account verify {login}'; the rule 'verify' does so regularly": Text(
+        "it has to be verified; the rule 'verify' does so regularly"
+    ),
+    "find out why the operation waits: 'provisioner operation show {operation}'; the account isn't compared until "
+    "it has ended": Text("find out on the page 'Trouble' why the operation waits"),
 }
 
 

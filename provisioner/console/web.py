@@ -18,12 +18,14 @@ from provisioner.console.pages import (
     accounts,
     changes,
     clearance,
+    comparison,
     handovers,
     incidents,
     lists,
     log_in,
     provider,
     requests,
+    systems,
 )
 from provisioner.console.visit import Console, Visit
 from provisioner.core.api.errors import raised_at
@@ -42,6 +44,8 @@ PAGES = (
     *incidents.HANDLERS,
     *changes.HANDLERS,
     *lists.HANDLERS,
+    *comparison.HANDLERS,
+    *systems.HANDLERS,
 )
 
 AnyRequest = Request[Any, Any, State]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain, islice
 
 import attrs
 
-from provisioner.core.api.errors import OmittedError, TargetError, step_error
+from provisioner.core.api.errors import OmittedError, StoppedError, TargetError, step_error
 from provisioner.core.engine.desired import DesiredState
 from provisioner.core.engine.people import People
 from provisioner.core.engine.ports import Recorder
@@ -23,9 +23,10 @@ from provisioner.core.model import StepError
 from provisioner.core.reconcile.comparison import Comparison
 from provisioner.core.reconcile.differences import Difference, DifferenceKind, TargetCompared
 from provisioner.core.reconcile.expectations import Expectations
+from provisioner.core.reconcile.history import PastComparison
 from provisioner.services.last_seen import not_seen
 from provisioner.services.parts import Clock, chosen_targets
-from provisioner.services.reconcile_report import ComparisonReport, ReportMaker
+from provisioner.services.reconcile_report import TREND, ComparisonReport, ReportMaker
 from provisioner.services.units import codes_under, known_units
 from provisioner.store import Store
 
@@ -56,6 +57,14 @@ class ComparedTarget:
     def is_clean(self) -> bool:
         """Whether nothing is left to do for a person."""
         return not self.differences and (self.error is None or self.is_omitted)
+
+
+@attrs.frozen(kw_only=True)
+class ComparisonResult:
+    """What a comparison found."""
+
+    differences: Sequence[Difference]
+    targets: Sequence[ComparedTarget]
 
 
 @attrs.frozen(kw_only=True)
@@ -121,6 +130,44 @@ class Reconcile:
         units = codes_under(self.store, unit)
         found = self._compare(chosen_targets(self.plugins, target), units, unit=unit, actor=actor)
         return chain(found, () if target else self._of_custodians(units), self._unfinished(units))
+
+    def gather(self, found: Iterable[Difference | ComparedTarget]) -> ComparisonResult:
+        """Carry a comparison out, and return what it found.
+
+        Args:
+
+            found: What :meth:`compare` yields.
+
+        Raises:
+
+            StoppedError: The program was asked to stop meanwhile.
+
+            StoreError: The store failed.
+        """
+        differences: list[Difference] = []
+        targets: list[ComparedTarget] = []
+        for one in found:
+            if self.retry.stop.is_set():
+                raise StoppedError("the program was stopped during the comparison", cure="run the command again")
+            if isinstance(one, Difference):
+                differences.append(one)
+            else:
+                targets.append(one)
+        return ComparisonResult(differences=differences, targets=targets)
+
+    def past(self, *, actor: str) -> Mapping[str, Sequence[PastComparison]]:
+        """Return the last complete comparisons of each target, the latest last.
+
+        Args:
+
+            actor: Who reads it.
+
+        Raises:
+
+            DeniedError: The actor is neither an administrator nor an officer of all units.
+        """
+        self.authority.require(actor, {Role.OFFICER})
+        return {name: self.store.comparisons.trend(name, TREND) for name in self.plugins.targets}
 
     def report(
         self, differences: Sequence[Difference], targets: Collection[str], *, viewer: str, unit: str | None = None

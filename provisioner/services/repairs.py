@@ -8,6 +8,7 @@ from itertools import chain
 import attrs
 
 from provisioner.config.load import Join
+from provisioner.core.api.errors import DeniedError
 from provisioner.core.engine.plan import Initiator, Plan, Refused, Unchanged
 from provisioner.core.engine.planner import Planner
 from provisioner.core.gateways.plugins import Plugins
@@ -73,6 +74,31 @@ class Repairs:
             handover=handover,
             is_outdated=self.store.lost_tail() is not None,
         )
+
+    def by_difference(self, differences: Sequence[Difference], *, viewer: str) -> Mapping[Difference, Sequence[Repair]]:
+        """Return what would be repaired of these differences, for those who may repair them: nothing for others.
+
+        Args:
+
+            differences: The differences, as a comparison has shown them.
+
+            viewer: Who reads it.
+
+        Returns:
+
+            What is done with the account of each difference that is repaired, in this order.
+        """
+        try:
+            plan = self.plan(differences, actor=viewer)
+        except DeniedError:
+            return {}
+        done: dict[str, list[Repair]] = {}
+        for phase in plan.phases:
+            for repair, logins in phase.logins.items():
+                for login in logins:
+                    done.setdefault(login, []).append(repair)
+        left = set(plan.left)
+        return {one: done[one.login] for one in differences if one not in left and one.login in done}
 
     def preview(self, repairs: RepairPlan, initiator: Initiator) -> RunPreview:
         """Return what the run would do; see :meth:`~provisioner.services.runs.Runs.preview`."""

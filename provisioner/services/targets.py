@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 import attrs
 
@@ -20,11 +21,16 @@ from provisioner.core.gateways.maintenance import Calendar, Maintenance, Mainten
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.roles import Role
+from provisioner.core.model import StepError
 from provisioner.core.model.text import Text, literal
+from provisioner.core.reconcile.history import PastComparison
 from provisioner.services.parts import Clock
 from provisioner.store import Store
 
 log = Logger(__name__)
+
+#: The last year in which a maintenance can end.
+_LAST_YEAR = 2999
 
 
 class SystemKind(StrEnum):
@@ -72,6 +78,40 @@ class System:
         if self.maintenance:
             return literal(self.maintenance.reason)
         return self.health.error.message if self.health else Text("")
+
+
+@attrs.frozen(kw_only=True)
+class SystemOverview:
+    """A target or channel, as one person may read it."""
+
+    system: System
+    #: The last comparison of a target, also if it is incomplete; ``None`` if there was none.
+    compared: PastComparison | None = None
+
+
+def end_of_maintenance(text: str, zone: ZoneInfo) -> datetime:
+    """Return a time that a person wrote, in UTC.
+
+    Args:
+
+        text: The time, in ISO 8601.
+
+        zone: The time zone if it has no UTC offset.
+
+    Raises:
+
+        InputError: It is no time.
+    """
+    try:
+        given = datetime.fromisoformat(text)
+        time = (given if given.tzinfo else given.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        message = Text("invalid time {text}; use 2026-03-01T18:00", {"text": text})
+        raise InputError([Problem(field="until", message=message)]) from None
+    if time.year > _LAST_YEAR:
+        message = Text("{text} is after the year {last}", {"text": text, "last": _LAST_YEAR})
+        raise InputError([Problem(field="until", message=message)])
+    return time
 
 
 def systems(config: LoadedConfiguration, store: Store, now: Clock) -> list[System]:
@@ -135,6 +175,30 @@ class Targets:
     def systems(self) -> Sequence[System]:
         """Return all targets and channels in the order in which they are used; see :func:`systems`."""
         return systems(self.config, self.store, self.now)
+
+    def overview(self, *, viewer: str) -> Sequence[SystemOverview]:
+        """Return all targets and channels, in the order in which they are used. None of them is called.
+
+        Args:
+
+            viewer: Who reads it. Why something failed is told to those who may change it.
+
+        Raises:
+
+            StoreError: The store cannot be read.
+        """
+        shown = self.systems() if self.may_change(viewer) else map(_without_reason, self.systems())
+        return [
+            SystemOverview(
+                system=system,
+                compared=self.store.comparisons.last(system.name) if system.kind is SystemKind.TARGET else None,
+            )
+            for system in shown
+        ]
+
+    def may_change(self, person: str) -> bool:
+        """Whether a person may suspend and resume targets and channels."""
+        return not self.authority.enforced or bool(self.authority.effective_role(person, {Role.ADMINISTRATOR}))
 
     def suspend(self, name: str, until: datetime, *, actor: str, reason: str = "", dry_run: bool = False) -> None:
         """Let operations wait that need a target or channel, until someone has worked on it.
@@ -252,3 +316,10 @@ class Targets:
                     channel.check(CheckChannel())
             except TargetError as error:
                 raise NotReadyError([error]) from None
+
+
+def _without_reason(system: System) -> System:
+    """Return a target or channel without what it said, which may name its servers."""
+    if system.health is None:
+        return system
+    return attrs.evolve(system, health=attrs.evolve(system.health, error=StepError(name="", message="")))

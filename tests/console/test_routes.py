@@ -55,6 +55,12 @@ ALLOWED = {
     ("POST", "/lists/{list_id:str}/apply"): {ADMINISTRATOR},
     ("POST", "/lists/{list_id:str}/retry"): {ADMINISTRATOR},
     ("POST", "/lists/{list_id:str}/discard"): {ADMINISTRATOR},
+    ("GET", "/comparison"): ALL,
+    ("POST", "/comparison"): {ADMINISTRATOR},
+    ("GET", "/systems"): ALL,
+    ("POST", "/systems/{name:str}/maintenance"): {ADMINISTRATOR},
+    ("POST", "/systems/{name:str}/service"): {ADMINISTRATOR},
+    ("POST", "/systems/{name:str}/resume"): {ADMINISTRATOR},
     ("GET", "/accounts/{login:str}/close"): READERS,
     ("POST", "/accounts/{login:str}/close"): {OFFICER, ADMINISTRATOR},
     ("POST", "/held/{run_id:str}/release"): {ADMINISTRATOR},
@@ -175,6 +181,7 @@ def address_of(office: Office, path: str) -> str:
         ),
         "{incident_id:str}": lambda: incident(office),
         "{run_id:str}": lambda: held_run(office),
+        "{name:str}": lambda: "sms",
         "{list_id:str}": lambda: uploaded_list(office, last),
     }
     return "/".join(makers[part]() if part in makers else part for part in path.split("/"))
@@ -184,7 +191,7 @@ def test_no_route_is_forgotten() -> None:
     found = set(routes())
 
     assert found == ALLOWED.keys() | PUBLIC | AT_PROVIDER
-    assert len(found) == 46
+    assert len(found) == 52
 
 
 def test_every_route_answers_only_those_who_may(office: Office) -> None:
@@ -205,6 +212,7 @@ def test_every_route_answers_only_those_who_may(office: Office) -> None:
                 "text": "posta açılmıyor",
                 "password": office.password(role),
                 "digest": digest(office, address),
+                "until": "2999-01-01T18:00",
             }
             if (method, path) == ("POST", "/lists"):
                 answer = browsers[role].upload(LIST)
@@ -215,7 +223,7 @@ def test_every_route_answers_only_those_who_may(office: Office) -> None:
             assert answer.status_code in expected, (method, path, role, answer.status_code, answer.text)
             compared += 1
 
-    assert compared == (len(ALLOWED) - 1) * len(ROLES) == 185
+    assert compared == (len(ALLOWED) - 1) * len(ROLES) == 215
 
 
 def test_nobody_gets_anything_without_a_session(office: Office) -> None:

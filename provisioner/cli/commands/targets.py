@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
-
 import click
 
 from provisioner.cli.exits import ExitCode
-from provisioner.cli.options import YEARS, dry_run_option, json_option, reason_option
+from provisioner.cli.options import dry_run_option, json_option, reason_option
 from provisioner.cli.session import Session
-from provisioner.core.api.errors import InputError, Problem
-from provisioner.core.model.text import Text
 from provisioner.documents import iso, system_document
-from provisioner.services.targets import System, systems
+from provisioner.services.targets import System, end_of_maintenance, systems
 
 
 @click.command("list")
@@ -57,7 +52,7 @@ def maintenance(session: Session, name: str, *, until: str | None, off: bool, re
     """
     if off is (until is not None):
         raise click.UsageError(session.output.text("Specify either --until TIME or --off."))
-    end = _time(until, session.configuration.content.time_zone) if until else None
+    end = end_of_maintenance(until, session.configuration.content.time_zone) if until else None
     with session.application() as app:
         if end:
             app.targets.suspend(name, end, actor=session.actor, reason=reason, dry_run=dry_run)
@@ -103,25 +98,6 @@ def resume(session: Session, name: str, *, force: bool, dry_run: bool) -> ExitCo
             "{target} is back in service; run 'provisioner resume' to continue pending operations", target=name
         )
     return ExitCode.DONE
-
-
-def _time(text: str, zone: ZoneInfo) -> datetime:
-    """Read a time.
-
-    Raises:
-
-        InputError: It is no time.
-    """
-    try:
-        given = datetime.fromisoformat(text)
-        time = (given if given.tzinfo else given.replace(tzinfo=zone)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        message = Text("invalid time {text}; use 2026-03-01T18:00", {"text": text})
-        raise InputError([Problem(field="until", message=message)]) from None
-    if time.year > YEARS[-1]:
-        message = Text("{text} is after the year {last}", {"text": text, "last": YEARS[-1]})
-        raise InputError([Problem(field="until", message=message)])
-    return time
 
 
 def _row(session: Session, system: System) -> tuple[str, ...]:

@@ -1,0 +1,78 @@
+"""The targets are compared behind a page, and the differences can be read there."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from provisioner.core.api.messages import DeleteAccount
+from provisioner.core.model import AccountState
+from provisioner.testing.clock import FakeClock
+from tests.console_office import ADMINISTRATOR, OFFICER, Browser, Office
+
+
+def lose(office: Office, *logins: str) -> None:
+    """Remove accounts from the target behind the product, some time after they were opened."""
+    assert isinstance(office.harness.clock, FakeClock)
+    office.harness.clock.advance(timedelta(hours=1))
+    accounts = office.harness.store.accounts.get_many(logins)
+    for login in logins:
+        unit = office.harness.store.units.get_many([accounts[login].unit])[accounts[login].unit]
+        office.directory.account_delete(DeleteAccount(operation_id="-", account=accounts[login], unit=unit))
+
+
+def compare(office: Office, browser: Browser, person: str, **form: str) -> str:
+    """Compare, wait for the end, and return the page."""
+    answer = browser.post("/comparison", form)
+    assert answer.status_code == 303, answer.text
+    begun = office.console.comparisons.of(person)
+    assert begun
+    begun.under_way.result()
+    return browser.get("/comparison").text
+
+
+def test_what_differs_and_what_a_repair_would_do_can_be_read(office: Office) -> None:
+    lose(office, "okul46")
+
+    text = compare(office, office.logged_in(ADMINISTRATOR), ADMINISTRATOR)
+
+    rows = re.findall(r'<tr>\s*<th scope="row">.*?</tr>', text, re.DOTALL)
+    [row] = [row for row in rows if "okul46" in row]
+    assert "missing" in row
+    assert "sets a new password, which its holder receives" in row
+    assert office.harness.account("okul46").state is AccountState.OPEN
+
+
+def test_an_officer_reads_what_differs_in_the_own_units(office: Office) -> None:
+    """The trend and the repair are of all units."""
+    lose(office, "okul46", "baska46")
+    browser = office.logged_in(OFFICER)
+
+    assert browser.post("/comparison").status_code == 403
+    text = compare(office, browser, OFFICER, unit="ilce")
+
+    assert "okul46" in text
+    assert "baska46" not in text
+    assert "find out who removed it; a new password creates it" in text
+    assert "Differences in the last complete comparisons" not in text
+    assert "okul46" not in office.logged_in(ADMINISTRATOR).get("/comparison").text
+
+
+def test_the_numbers_of_former_comparisons_stay(office: Office) -> None:
+    """The differences themselves contain data of people: they are in the memory of the person's comparison only."""
+    lose(office, "okul46")
+    list(office.harness.app.reconcile.compare(actor=ADMINISTRATOR))
+
+    text = office.logged_in(ADMINISTRATOR).get("/comparison").text
+
+    assert "missing: 1" in text
+    assert "okul46" not in text
+
+
+def test_one_target_can_be_chosen(office: Office) -> None:
+    lose(office, "okul46")
+    browser = office.logged_in(ADMINISTRATOR)
+    compare(office, browser, ADMINISTRATOR)
+
+    assert "/accounts/okul46" in browser.get("/comparison?target=directory").text
+    assert "/accounts/okul46" not in browser.get("/comparison?target=other").text
