@@ -29,6 +29,11 @@ class Import:
     #: The operations that bring the open accounts of changed ones up to date.
     plan: Plan = attrs.Factory(Plan)
 
+    @property
+    def size(self) -> int:
+        """How many units and persons are new or changed."""
+        return len(self.units) + len(self.persons)
+
 
 @attrs.frozen(kw_only=True)
 class Imports:

@@ -131,9 +131,7 @@ def save_persons(
 
         StoreError: A number cannot be marked.
     """
-    known = {
-        row.id: Person(**row._asdict()) for ids in chunks(given) for row in connection.execute(_PERSONS, {"ids": ids})
-    }
+    known = {person.id: person for person in persons_among(connection, given)}
     kept = {id_: person.confirmed_as(known.get(id_)) for id_, person in given.items()}
     changed = [person for id_, person in kept.items() if known.get(id_) != person]
     if not changed:
@@ -143,6 +141,12 @@ def save_persons(
         connection,
         [person_event(known.get(person.id), person, at=at, actor=actor, mark=mark) for person in changed],
     )
+
+
+def persons_among(connection: Connection, ids: Iterable[str]) -> list[Person]:
+    """Return the persons with these ids who are known."""
+    rows = DriverTransaction(connection).find_among(_PERSONS, "ids", ids)
+    return [Person(**dict(zip(persons.c.keys(), row, strict=True))) for row in rows]
 
 
 def confirm_number(
@@ -168,8 +172,7 @@ def confirm_number(
 
         StoreError: A number cannot be marked.
     """
-    known = [Person(**row._asdict()) for row in connection.execute(_PERSONS, {"ids": [person.id]})]
-    if known != [person]:
+    if persons_among(connection, [person.id]) != [person]:
         raise BusyError("{person} was changed at the same time", cure="run the command again", person=person.id)
     confirmed = attrs.evolve(person, other_mobile_confirmed_by=actor, other_mobile_confirmed_at=at)
     run(connection, _PUT_PERSON, [as_row(confirmed)])
@@ -189,7 +192,8 @@ def _logins(connection: Connection, codes: Iterable[str]) -> Mapping[str, str]:
 
 def _recorded(connection: Connection, events: Sequence[Event]) -> Sequence[Event]:
     audit_log = AuditLogWriter(DriverTransaction(connection))
-    for event in events:
-        audit_log.add(event, canonical(event))
-    audit_log.store()
+    for chunk in chunks(events):
+        for event in chunk:
+            audit_log.add(event, canonical(event))
+        audit_log.store()
     return events

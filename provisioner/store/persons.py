@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import select
-
 from provisioner.core.api.events import Event
 from provisioner.core.engine.master_data import MobileMark
 from provisioner.core.model import Person
 from provisioner.store import master_data
 from provisioner.store.db.database import Database
-from provisioner.store.db.reader import Reader
-from provisioner.store.db.tables import persons
 
 
 class StoredPersons:
@@ -30,13 +26,13 @@ class StoredPersons:
 
     def __init__(self, database: Database, now: Callable[[], datetime], mobile_mark: MobileMark) -> None:
         self._database = database
-        self._reader = Reader(database)
         self._now = now
         self._mobile_mark = mobile_mark
 
     def get_many(self, ids: Iterable[str], /) -> Mapping[str, Person]:
         """Return the persons with these ids, by id, as imported. What does not exist is left out."""
-        return {row.id: Person(**row._asdict()) for row in self._reader.among(select(persons), persons.c.id, ids)}
+        with self._database.read() as connection:
+            return {person.id: person for person in master_data.persons_among(connection, dict.fromkeys(ids))}
 
     def save(self, saved: Iterable[Person], *, actor: str = "") -> Sequence[Event]:
         """Add these persons, or write them over those with the same id, each change with its event; all or none.

@@ -11,6 +11,7 @@ import pytest
 from provisioner.core.api.errors import StoreError
 from provisioner.core.model import Person, Unit
 from provisioner.store import Store
+from provisioner.store.db.chunks import CHUNK
 from tests.store.conftest import Story
 
 AYSE = Person(id="p1", name="Ayşe Iğdır", unit="46", title="müdür", mobile="+905321112233", supervisor="p2")
@@ -89,3 +90,20 @@ def test_import_that_fails_leaves_no_trace(store: Store) -> None:
         store.units.save([SCHOOL, Unit(code="a", name="a", kind="office", parent="none")])
 
     assert audit_log(store) == before
+
+
+def test_list_longer_than_a_statement_takes_is_written_once_and_as_a_whole(store: Store) -> None:
+    """The rows and the events of a long list are written in pieces, which must not be repeated or kept alone."""
+    count = 2 * CHUNK + 3
+    people = [attrs.evolve(AYSE, id=f"p{number:05}") for number in range(count)]
+    parentless = Unit(code="z", name="z", kind="office", parent="none")
+
+    store.persons.save(people)
+    known, log = list(store.units.all()), audit_log(store)
+    with pytest.raises(StoreError, match="does not exist"):
+        store.units.save([*(Unit(code=f"{number:05}", name="a", kind="office") for number in range(count)), parentless])
+
+    assert store.persons.get_many([person.id for person in people]) == {person.id: person for person in people}
+    assert [event["person"] for event in audit_log(store, "person_added")] == [person.id for person in people]
+    assert (list(store.units.all()), audit_log(store)) == (known, log)
+    assert store.audit_log.verify_chain() is None

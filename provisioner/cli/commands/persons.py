@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
@@ -45,8 +45,8 @@ def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
         return told_unchanged(session, len(manifest.items), dry_run=dry_run)
     with started(session, dry_run=dry_run) as app:
         found = app.imports.of_persons(changed, session.initiator(""))
-        items = [person_document(person, masked) for person in found.persons]
-        return imported(session, app, found, items, unchanged=len(manifest.items) - len(items), dry_run=dry_run)
+        items = (person_document(person, masked) for person in found.persons)
+        return imported(session, app, found, items, unchanged=len(manifest.items) - found.size, dry_run=dry_run)
 
 
 @click.command("show")
@@ -98,7 +98,7 @@ def told_unchanged(session: Session, unchanged: int, *, dry_run: bool) -> ExitCo
 
 
 def imported(
-    session: Session, app: Application, found: Import, items: Sequence[Document], *, unchanged: int, dry_run: bool
+    session: Session, app: Application, found: Import, items: Iterable[Document], *, unchanged: int, dry_run: bool
 ) -> ExitCode:
     """Import a list, or only show what would be changed, and say what becomes of the accounts.
 
@@ -110,23 +110,24 @@ def imported(
 
         found: What the import changes.
 
-        items: The new or changed units or persons, as JSON shows them.
+        items: The new or changed units or persons, as JSON shows them. They are made only for JSON.
 
         unchanged: How many others are in the list.
 
         dry_run: Only show it.
     """
+    shown = list(items) if session.json else []
     if dry_run:
-        return _previewed(session, app, found, items, unchanged=unchanged)
+        return _previewed(session, app, found, shown, unchanged=unchanged)
     run = app.imports.start(found, session.initiator(""))
     if found.plan.work or found.plan.refused:
         # An error that prevents the run is an answer by itself.
-        code = follow(session, app, run, more=lambda: {"items": items} if run.ended or not run.total else {})
+        code = follow(session, app, run, more=lambda: {"items": shown} if run.ended or not run.total else {})
     else:
         run.wait()
-        session.output.document({"items": items})
+        session.output.document({"items": shown})
         code = ExitCode.DONE
-    _tell_imported(session, changed=len(items), unchanged=unchanged, dry_run=False)
+    _tell_imported(session, changed=found.size, unchanged=unchanged, dry_run=False)
     return code
 
 
@@ -138,7 +139,7 @@ def _previewed(
     session.output.document({"items": items, **more} if found.plan.work or found.plan.refused else {"items": items})
     tell_planned(session, [work.operation for work in preview.plan.work], preview.changes)
     tell_obstacles(session, preview)
-    _tell_imported(session, changed=len(items), unchanged=unchanged, dry_run=True)
+    _tell_imported(session, changed=found.size, unchanged=unchanged, dry_run=True)
     return ExitCode.DONE if preview.is_complete else ExitCode.UNFINISHED
 
 

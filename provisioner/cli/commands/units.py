@@ -46,8 +46,8 @@ def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
         return told_unchanged(session, len(manifest.items), dry_run=dry_run)
     with started(session, dry_run=dry_run) as app:
         found = app.imports.of_units(changed, session.initiator(""))
-        items = [unit_document(unit) for unit in found.units]
-        return imported(session, app, found, items, unchanged=len(manifest.items) - len(items), dry_run=dry_run)
+        items = (unit_document(unit) for unit in found.units)
+        return imported(session, app, found, items, unchanged=len(manifest.items) - found.size, dry_run=dry_run)
 
 
 @click.command("open")

@@ -99,12 +99,13 @@ class Person:
 
             known: The other record, if there is one.
         """
-        is_same = known is not None and known.other_mobile == self.other_mobile
-        return attrs.evolve(
-            self,
-            other_mobile_confirmed_by=known.other_mobile_confirmed_by if known and is_same else None,
-            other_mobile_confirmed_at=known.other_mobile_confirmed_at if known and is_same else None,
-        )
+        confirmation: tuple[str | None, datetime | None] = None, None
+        if known is not None and known.other_mobile == self.other_mobile:
+            confirmation = known.other_mobile_confirmed_by, known.other_mobile_confirmed_at
+        if confirmation == (self.other_mobile_confirmed_by, self.other_mobile_confirmed_at):
+            return self
+        by, at = confirmation
+        return attrs.evolve(self, other_mobile_confirmed_by=by, other_mobile_confirmed_at=at)
 
     def reachable_as(self, known: Person | None) -> Person:
         """Return this person with the other mobile number of another record, unless this one has one.

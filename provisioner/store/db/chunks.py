@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import TypeVar
+
+ValueT = TypeVar("ValueT")
 
 #: Far below the limits of SQLite (32,766) and PostgreSQL (65,535), and long enough to be quick.
 CHUNK = 500
 
 
-def chunks(values: Iterable[str]) -> Iterator[list[str]]:
+def chunks(values: Iterable[ValueT]) -> Iterator[list[ValueT]]:
     """Yield *values* in lists of at most :data:`CHUNK`."""
     rest = iter(values)
     while chunk := list(islice(rest, CHUNK)):

@@ -5,7 +5,8 @@ and very many rows, so here the text, the order of the values and the conversion
 the driver gets plain tuples, on the connection and in the transaction that SQLAlchemy has opened.
 
 Rows to insert share a statement. The driver lets go of the interpreter's lock for each execution, and wins it back
-from dozens of busy threads only later: that costs more than the row itself.
+from dozens of busy threads only later: that costs more than the row itself. SQLite takes 32,766 values, and no table
+here has 50 columns.
 """
 
 from __future__ import annotations
@@ -24,10 +25,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.types import TypeEngine
 
+from provisioner.store.db.chunks import chunks
 from provisioner.store.db.ports import Values
-
-#: How many rows share a statement. SQLite takes 32,766 values, and no table here has 50 columns.
-ROWS = 500
 
 #: Makes a value one that the driver takes, or the other way round.
 _Convert = Callable[[Any], Any]
@@ -68,20 +67,19 @@ class Prepared:
 
     def run(self, connection: Connection, rows: Iterable[Values]) -> int:
         """Run the statement for each row; answers how many rows of its table it touched."""
-        values = self._values(rows)
         with driver_cursor(connection) as cursor:
-            if not self._places:
-                cursor.executemany(self._text, values)
-                return cursor.rowcount
-            return sum(self._insert(cursor, values[start : start + ROWS]) for start in range(0, len(values), ROWS))
+            return sum(self._run(cursor, self._values(chunk)) for chunk in chunks(rows))
 
-    def _insert(self, cursor: DBAPICursor, rows: Sequence[tuple[Any, ...]]) -> int:
-        cursor.execute(self._text.replace(self._places, ", ".join([self._places] * len(rows)), 1), [*chain(*rows)])
+    def _run(self, cursor: DBAPICursor, rows: Sequence[tuple[Any, ...]]) -> int:
+        if self._places:
+            cursor.execute(self._text.replace(self._places, ", ".join([self._places] * len(rows)), 1), [*chain(*rows)])
+        else:
+            cursor.executemany(self._text, rows)
         return cursor.rowcount
 
-    def _values(self, rows: Iterable[Values]) -> list[tuple[Any, ...]]:
+    def _values(self, rows: Sequence[Values]) -> list[tuple[Any, ...]]:
         values = [row if isinstance(row, tuple) else self._in_order(row) for row in rows]
-        if not self._conversions or not values:
+        if not self._conversions:
             return values
         columns: list[Iterable[Any]] = [*zip(*values, strict=True)]
         for place, convert in self._conversions:

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 import attrs
 import pytest
 
-from provisioner.core.model import Account, AccountState, Action, TargetState
+from provisioner.core.model import Account, AccountState, Action, Person, TargetState
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ACCOUNT = Account(login="arge46", domain="meb.gov.tr", unit="46")
+PERSON = Person(id="p1", name="Ayşe Iğdır", other_mobile="+905339998877")
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,17 @@ def test_a_password_is_as_old_as_its_last_change() -> None:
 def test_a_time_without_a_zone_is_refused(field: str) -> None:
     with pytest.raises(ValueError, match=field):
         attrs.evolve(ACCOUNT, **{field: NOON.replace(tzinfo=None)})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("known", [None, attrs.evolve(PERSON, other_mobile="+905321112233")])
+def test_no_copy_is_made_of_a_person_whose_confirmation_stays(known: Person | None) -> None:
+    """A list of the staff has a million persons, who would all be in memory twice."""
+    assert PERSON.confirmed_as(known) is PERSON
+
+
+def test_a_confirmation_is_for_one_number() -> None:
+    confirmed = attrs.evolve(PERSON, other_mobile_confirmed_by="admin", other_mobile_confirmed_at=NOON)
+    changed = attrs.evolve(confirmed, other_mobile="+905321112233")
+
+    assert PERSON.confirmed_as(confirmed) == confirmed
+    assert changed.confirmed_as(confirmed) == attrs.evolve(PERSON, other_mobile="+905321112233")

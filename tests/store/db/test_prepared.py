@@ -10,9 +10,10 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite as SQLiteDialect
 
 from provisioner.core.governance.incidents import IncidentState
+from provisioner.store.db.chunks import CHUNK
 from provisioner.store.db.database import Database
 from provisioner.store.db.opening import database_at
-from provisioner.store.db.prepared import ROWS, prepared
+from provisioner.store.db.prepared import prepared
 from provisioner.store.db.rows import Row, add
 from provisioner.store.db.schema import create
 from provisioner.store.db.tables import troubles, units
@@ -40,7 +41,7 @@ def unit(number: int) -> Row:
     }
 
 
-@pytest.mark.parametrize("count", [0, 1, ROWS, 2 * ROWS + 3])
+@pytest.mark.parametrize("count", [0, 1, CHUNK, 2 * CHUNK + 3])
 def test_every_row_is_inserted_once(database: Database, count: int) -> None:
     rows = [unit(number) for number in range(count)]
     with database.write() as connection:
