@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from provisioner.catalogue import Catalogue
     from provisioner.cli.output import Output
     from provisioner.config.load import LoadedConfiguration
-    from provisioner.core.engine.lease_timer import LeaseTimer
     from provisioner.core.engine.plan import Initiator
     from provisioner.core.governance.privacy import Privacy
     from provisioner.services.account_lookup import KnownAccounts
@@ -255,18 +254,8 @@ class Session:
         return Privacy(authority_of(self.configuration, store), self.actor)
 
     @contextmanager
-    def application(
-        self, *, dry_run: bool = False, stop: threading.Event | None = None, timer: LeaseTimer | None = None
-    ) -> Iterator[Application]:
+    def application(self, *, dry_run: bool = False, stop: threading.Event | None = None) -> Iterator[Application]:
         """Open the store, load the plug-ins and join everything, for as long as the command runs.
-
-        Args:
-
-            dry_run: Refuse every call that would change another system.
-
-            stop: Set it to stop the work between two steps.
-
-            timer: Ends this process if it doesn't renew its leases in time.
 
         Raises:
 
@@ -279,7 +268,7 @@ class Session:
 
         config = self.configuration
         self.set_up_logs()
-        with away_from_stdout(), application(config, dry_run=dry_run, stop=stop, timer=timer) as app:
+        with away_from_stdout(), application(config, dry_run=dry_run, stop=stop) as app:
             yield app
 
 

@@ -268,6 +268,9 @@ class WorkerSettings:
     reconcile_at: tuple[str, ...] = attrs.field(default=(), validator=_times_of_day)
     #: The seconds between two looks for operations and messages with passwords that are due.
     look_every_seconds: int = attrs.field(default=30, validator=[ge(1), le(300)])
+    #: Whether workers share the operations of sweeps and of looks for due operations, in chunks. This needs a store on
+    #: PostgreSQL, the extra ``cluster``, and ``provisioner init`` once.
+    distribute: bool = False
     #: The ``HOST:PORT`` on which ``/healthz`` and ``/readyz`` are answered.
     listen: str = attrs.field(default="127.0.0.1:8461", validator=_listening_place)
 

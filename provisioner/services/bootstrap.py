@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import attrs
+
 from provisioner.config.load import LoadedConfiguration
 from provisioner.core.api.errors import StoreError
 from provisioner.core.api.events import Event
@@ -25,6 +27,18 @@ from provisioner.store import Store
 log = Logger(__name__)
 
 
+@attrs.frozen(kw_only=True)
+class Mode:
+    """How a process carries out operations. The default is that of a command."""
+
+    #: Ends the process if it doesn't renew its leases in time.
+    timer: LeaseTimer | None = None
+    #: Whether operations are handed to workers.
+    distributes: bool = False
+    #: How many operations are carried out at the same time; by default, it depends on the targets.
+    concurrency: int | None = None
+
+
 @contextmanager
 def application(
     config: LoadedConfiguration,
@@ -33,7 +47,7 @@ def application(
     stop: threading.Event | None = None,
     retry_policy: RetryPolicy | None = None,
     dry_run: bool = False,
-    timer: LeaseTimer | None = None,
+    mode: Mode = Mode(),
 ) -> Iterator[Application]:
     """Open the store, load the plug-ins and compose the application; close it all at the end.
 
@@ -49,7 +63,7 @@ def application(
 
         dry_run: Refuse, at the gateways, every call that would change another system.
 
-        timer: Ends this process if it doesn't renew its leases in time.
+        mode: How operations are carried out.
 
     Raises:
 
@@ -58,7 +72,7 @@ def application(
         StoreError: The store cannot be opened.
     """
     retry = Retry(retry_policy or RetryPolicy(), stop or threading.Event())
-    with open_store(config, now or utc_now, timer) as store:
+    with open_store(config, now or utc_now, mode.timer) as store:
         now = now or store.now
         calendar = Calendar(read=store.maintenance.all, now=now)
         plugins = _plugins(config, store, now, calendar, dry_run=dry_run)
@@ -70,6 +84,8 @@ def application(
             retry=retry,
             now=now,
             calendar=calendar,
+            distribution=store.share_operations() if mode.distributes else None,
+            concurrency=mode.concurrency,
         )
         try:
             yield composition.application()

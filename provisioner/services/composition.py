@@ -19,7 +19,7 @@ from provisioner.core.engine.limits import Guard
 from provisioner.core.engine.passwords import PasswordMaker
 from provisioner.core.engine.people import People
 from provisioner.core.engine.planner import Planner
-from provisioner.core.engine.ports import Journal, Recorder
+from provisioner.core.engine.ports import Distribution, Journal, Recorder
 from provisioner.core.gateways.gateway import SESSIONS, Target, able
 from provisioner.core.gateways.maintenance import Calendar
 from provisioner.core.gateways.plugins import Plugins
@@ -65,6 +65,10 @@ class Composition:
 
         takeover_wait: How long to wait after an operation was taken from a process that may still be alive; by default
             as long as its lease and its last call may last.
+
+        distribution: Hands operations to workers; ``None`` to carry them out in this process.
+
+        concurrency: The number of operations that are carried out at the same time.
     """
 
     config: LoadedConfiguration
@@ -77,6 +81,8 @@ class Composition:
     journal: Journal = attrs.field(default=attrs.Factory(lambda self: self.store, takes_self=True))
     policy: Policy | None = None
     takeover_wait: timedelta | None = None
+    distribution: Distribution | None = None
+    concurrency: int | None = None
 
     def application(self) -> Application:
         """Load the plug-ins and return the application.
@@ -169,6 +175,8 @@ class Composition:
             holds=Holds(guard=guard, records=self.store, record=record, now=self.now),
             calendar=self.calendar,
             require_current=request_service.require_current,
+            distribution=self.distribution,
+            concurrency=self.concurrency,
         )
 
     def _context(self, planner: Planner, policy: Policy, record: Recorder) -> EngineContext:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 import attrs
@@ -237,6 +237,25 @@ class Runs:
         left = self.engine.iter_retry(self._left(only_due=only_due))
         notices: list[Notice] = []
         return Run(chain(left, self._renewals(notices)), notices=notices)
+
+    def carry_out(self, ids: Collection[str]) -> Run:
+        """Carry out some operations, as far as they can be resumed now.
+
+        Others, for example those that another process carries out, stay as they are.
+
+        Args:
+
+            ids: The IDs of the operations.
+
+        Raises:
+
+            NotReadyError: Targets cannot be used now, and no operation can do without them.
+
+            StoreError: The store failed, or lacks its last changes, so that an operation may be of the past.
+        """
+        self.store.expect_current()
+        now = self.engine.context.now()
+        return Run(self.engine.iter_retry(self.store.operations.resumable(now, among=ids)))
 
     def preview_resume(self, *, only_due: bool = False, viewer: str) -> RunPreview:
         """Return what :meth:`resume` would do; see :meth:`preview`."""

@@ -39,4 +39,7 @@ def prepare_store(config: LoadedConfiguration) -> PreparedStore:
         Store.create(address).close()
     else:
         Store.migrate(address)
+    if config.content.worker.distribute:
+        with Store.open(address) as store:
+            store.queue().prepare()
     return PreparedStore(place, is_new=is_new)

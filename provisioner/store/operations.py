@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -55,11 +55,17 @@ class StoredOperations:
         )
         return list(with_steps(self._reader, self._reader.all(query)))
 
-    def resumable(self, now: datetime, /) -> Iterator[Operation]:
+    def resumable(self, now: datetime, /, *, among: Collection[str] | None = None) -> Iterator[Operation]:
         """Yield resumable operations, oldest first.
 
         These are the planned ones, unless they wait for something, the running ones whose lease is free to take, and
         the incomplete ones whose next try is due at *now*.
+
+        Args:
+
+            now: The time.
+
+            among: The IDs of some operations; ``None`` for all.
         """
         is_due = operations.c.next_try_at <= now
         to_drive = or_(
@@ -67,7 +73,7 @@ class StoredOperations:
             and_(operations.c.state == OperationState.PLANNED, or_(is_due, operations.c.next_try_at.is_(None))),
             and_(operations.c.state == OperationState.INCOMPLETE, is_due),
         )
-        yield from self._free(to_drive, now)
+        yield from self._free(to_drive if among is None else and_(to_drive, operations.c.id.in_(among)), now)
 
     def interrupted(self, now: datetime, /) -> Iterator[Operation]:
         """Yield the operations that were started, haven't ended, and aren't held by a process, oldest first."""

@@ -47,6 +47,7 @@ from provisioner.store.moves import Mover, StoreMove, TableWatch
 from provisioner.store.notices import StoredNotices
 from provisioner.store.operations import StoredOperations
 from provisioner.store.persons import StoredPersons
+from provisioner.store.queue.chunks import ChunkQueue
 from provisioner.store.role_assignments import StoredRoleAssignments
 from provisioner.store.routines import StoredRoutines
 from provisioner.store.schedule import StoredSchedule
@@ -288,6 +289,27 @@ class Store:
     def lease(self, login: str, operation_id: str) -> Lease:
         """Return the lease of an operation that this process has begun."""
         return self._leases.lease(login, operation_id)
+
+    def queue(self) -> ChunkQueue:
+        """Return the queue by which workers share operations.
+
+        Raises:
+
+            StoreError: The store is not on PostgreSQL, or procrastinate is not installed.
+        """
+        return ChunkQueue(self._database)
+
+    def share_operations(self) -> ChunkQueue:
+        """Hand operations to workers in the transaction that plans them, from now on, and return the queue.
+
+        Raises:
+
+            StoreError: There is no queue.
+        """
+        queue = self.queue()
+        queue.require()
+        self._writer.hand_out = queue.enqueue
+        return queue
 
     def close(self) -> None:
         """Finish what was handed over, free the accounts that are still held, and close the database."""

@@ -47,7 +47,7 @@ SERVICES_OF = {
     "tokens": {"tokens"},
     "units": {"imports", "unit_removal", "units"},
     "verification": {"verification"},
-    "worker": {"worker", "worker_health"},
+    "worker": {"chunk_work", "worker", "worker_health"},
 }
 
 #: What several services and commands share.

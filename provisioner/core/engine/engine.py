@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain
+from itertools import chain, islice
 from queue import SimpleQueue
+from typing import TypeVar
 
 import attrs
 
@@ -30,7 +31,7 @@ from provisioner.core.engine.holds import Holds
 from provisioner.core.engine.limits import Share
 from provisioner.core.engine.plan import Plan, PlannedOperation, only_ends_sessions
 from provisioner.core.engine.planner import Planner
-from provisioner.core.engine.ports import Records
+from provisioner.core.engine.ports import Distribution, Records
 from provisioner.core.engine.preflight import preflight
 from provisioner.core.engine.recorder import OperationRecorder
 from provisioner.core.engine.waiting import Obstacle, obstacle
@@ -38,6 +39,8 @@ from provisioner.core.gateways.maintenance import Calendar, OperationPutOff
 from provisioner.core.model import Account, AccountState, Operation, OperationState
 
 log = Logger(__name__)
+
+ItemT = TypeVar("ItemT")
 
 #: The number of operations that are recorded in one transaction.
 CHUNK = 500
@@ -67,6 +70,11 @@ class Engine:
         require_current: Raises a :class:`~provisioner.core.api.errors.DeniedError` if the data on which an operation is
             based has changed since it was requested. Called before each attempt, regardless of who continues the
             operation.
+
+        distribution: Hands operations to workers; ``None`` to carry them out in this process.
+
+        concurrency: The number of operations that are carried out at the same time; by default, it depends on the
+            calls that targets accept.
     """
 
     context: EngineContext
@@ -75,6 +83,8 @@ class Engine:
     holds: Holds
     calendar: Calendar
     require_current: Callable[[PlannedOperation], None] = lambda _: None
+    distribution: Distribution | None = None
+    concurrency: int | None = None
 
     def preflight(self, work: Sequence[PlannedOperation]) -> Sequence[TargetError]:
         """Check that everything that the operations need is available, before the first change.
@@ -196,6 +206,8 @@ class Engine:
 
             StoreError: The journal can't be read or written.
         """
+        if self.distribution:
+            return self._hand_on(operations, self.distribution)
         return self._run(self.startable(operations))
 
     def startable(self, operations: Iterable[Operation]) -> Iterator[PlannedOperation | Operation]:
@@ -313,7 +325,10 @@ class Engine:
         If the store fails, running operations are awaited, operations that were not started are yielded unchanged, and
         the error is raised last.
         """
-        workers = min(
+        if self.distribution:
+            yield from self._distribute(list(work), self.distribution)
+            return
+        workers = self.concurrency or min(
             MOST_WORKERS, WORKERS_PER_CALL * max((target.parallel for target in self.context.targets), default=1)
         )
         pool = ThreadPoolExecutor(workers, thread_name_prefix="operation")
@@ -336,6 +351,34 @@ class Engine:
             pool.shutdown(cancel_futures=True)
         if failures:
             raise failures[0]
+
+    def _distribute(
+        self, work: Sequence[PlannedOperation | Operation], distribution: Distribution
+    ) -> Iterator[Operation]:
+        """Let workers carry out operations, and yield each when none has it any more."""
+        planned = [item for item in work if isinstance(item, PlannedOperation)]
+        ready = {item.operation.id for item in planned if _is_ready(item)}
+        yield from (operation for operation in _operations(work) if operation.id not in ready)
+        for some in _batches(ready, CHUNK):
+            distribution.hand_out(some)
+        yield from self._returned(ready, distribution)
+
+    def _hand_on(self, operations: Iterable[Operation], distribution: Distribution) -> Iterator[Operation]:
+        """Let workers carry out unfinished operations, except for those that they have already."""
+        ours: list[str] = []
+        for some in _batches(operations, CHUNK):
+            new = set(distribution.hand_out([operation.id for operation in some]))
+            ours += new
+            yield from (_in_other_hands(operation) for operation in some if operation.id not in new)
+        yield from self._returned(ours, distribution)
+
+    def _returned(self, ids: Collection[str], distribution: Distribution) -> Iterator[Operation]:
+        left = set(ids)
+        for some in distribution.returned(ids, self.context.retry.stop):
+            left -= set(some)
+            for operation in self.records.operations.get_many(some).values():
+                yield _in_other_hands(operation) if operation.state in _UNSETTLED else operation
+        yield from self.records.operations.get_many(left).values()
 
     def _carry_out(self, work: PlannedOperation, failures: list[StoreError]) -> Operation:
         """Carry out one operation, unless the program is stopped or the store has failed."""
@@ -377,6 +420,33 @@ class Engine:
         )
         self.context.record(event)
         return waiting
+
+
+#: The states of operations that a worker had and could not carry out, for example because another one has the account.
+_UNSETTLED = frozenset({OperationState.PLANNED, OperationState.RUNNING})
+
+
+def _is_ready(work: PlannedOperation) -> bool:
+    """Whether an operation neither is held nor waits for something."""
+    return work.operation.state is not OperationState.STAGED and not work.operation.next_try_at
+
+
+def _in_other_hands(operation: Operation) -> Operation:
+    if operation.error:
+        return operation
+    error = BusyError(
+        "operation {operation} on {login} waits for a worker",
+        cure="wait; the workers continue it",
+        operation=operation.id,
+        login=operation.login,
+    )
+    return attrs.evolve(operation, error=step_error(error))
+
+
+def _batches(items: Iterable[ItemT], size: int) -> Iterator[list[ItemT]]:
+    rest = iter(items)
+    while batch := list(islice(rest, size)):
+        yield batch
 
 
 def _until_failure(

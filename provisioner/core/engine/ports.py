@@ -6,6 +6,7 @@ another system, in the same transaction as the state that it changes.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
@@ -54,6 +55,26 @@ class Journal(Protocol):
     def lease(self, login: str, operation_id: str, /) -> Lease:
         """Return the lease of an operation that this process has started. Called once for each attempt of an
         operation.
+        """
+
+
+class Distribution(Protocol):
+    """Hands operations that are in the journal to workers. Each of them takes an operation by its lease."""
+
+    def hand_out(self, ids: Sequence[str], /) -> Collection[str]:
+        """Hand operations out, unless that was done before, and return which.
+
+        Raises:
+
+            StoreError: The store failed.
+        """
+
+    def returned(self, ids: Collection[str], stop: threading.Event, /) -> Iterator[Sequence[str]]:
+        """Yield the IDs of operations as soon as no worker has them, until all are yielded or the event is set.
+
+        Raises:
+
+            StoreError: The store failed.
         """
 
 

@@ -12,8 +12,8 @@ ValueT = TypeVar("ValueT")
 CHUNK = 500
 
 
-def chunks(values: Iterable[ValueT]) -> Iterator[list[ValueT]]:
-    """Yield *values* in lists of at most :data:`CHUNK`."""
+def chunks(values: Iterable[ValueT], size: int = CHUNK) -> Iterator[list[ValueT]]:
+    """Yield *values* in lists of at most :data:`CHUNK`, or another number."""
     rest = iter(values)
-    while chunk := list(islice(rest, CHUNK)):
+    while chunk := list(islice(rest, size)):
         yield chunk

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import attrs
 from sqlalchemy import Column, ColumnElement, Connection, Engine, MetaData
@@ -120,6 +121,16 @@ class Database(ABC):
             now: The clock of this process.
         """
         return now
+
+    def connection(self, *, schema: str) -> Mapping[str, Any]:
+        """Return what the driver needs for a connection of its own; nothing if there can be none.
+
+        Args:
+
+            schema: The schema in which names are looked up.
+        """
+        _ = schema
+        return {}
 
     @abstractmethod
     def contains(self, column: Column[str], letters: Sequence[str]) -> ColumnElement[bool]:

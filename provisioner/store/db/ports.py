@@ -26,6 +26,10 @@ Rows = Sequence[tuple[Any, ...]]
 class Transaction(Protocol):
     """One transaction. All methods raise a :class:`~sqlalchemy.exc.SQLAlchemyError` if the database fails."""
 
+    @property
+    def driver_connection(self) -> Any:
+        """The driver's own connection, for a library that writes in the same transaction."""
+
     def run(self, statement: UpdateBase, rows: Iterable[Values]) -> int:
         """Run a statement for each row, and return how many rows of its table it changed."""
 

@@ -191,6 +191,13 @@ class PostgresqlDatabase(Database):
 
         return ServerClock(read)
 
+    def connection(self, *, schema: str) -> Mapping[str, Any]:
+        """Return the arguments of psycopg, whose plans are always made for the rows that are there."""
+        _, arguments = self.writer.dialect.create_connect_args(self.writer.url)
+        options = f"{arguments.pop('options', '')} -c search_path={schema} -c plan_cache_mode=force_custom_plan"
+        password = {"password": self._address.password.reveal()} if self._address.password else {}
+        return {**_CONNECTION, **arguments, **password, "options": options.strip()}
+
     def contains(self, column: Column[str], letters: Sequence[str]) -> ColumnElement[bool]:
         """Return whether a text matches a regular expression."""
         return column.bool_op("~")("".join(map(_any_of, letters)))

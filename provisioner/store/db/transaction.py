@@ -26,6 +26,11 @@ class DriverTransaction:
 
     _connection: Connection
 
+    @property
+    def driver_connection(self) -> Any:
+        """The driver's own connection, for a library that writes in the same transaction."""
+        return self._connection.connection.driver_connection
+
     def run(self, statement: UpdateBase, rows: Iterable[Values]) -> int:
         """Run a statement for each row, and return how many rows of its table it changed."""
         return run(self._connection, statement, rows)

@@ -17,8 +17,10 @@ import attrs
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from provisioner.core.api.errors import BusyError, LeaseLostError, StoreError
-from provisioner.core.api.events import Event, OperationEvent
+from provisioner.core.api.events import Event, OperationEvent, OperationPlanned
+from provisioner.core.api.kinds import KINDS
 from provisioner.core.api.logs import Logger
+from provisioner.core.model import Operation, OperationState
 from provisioner.store.audit.canonical import canonical
 from provisioner.store.audit.chain import AuditLogWriter
 from provisioner.store.audit.continuity import Continuity
@@ -78,6 +80,8 @@ class Writer:
     _database: JournalDatabase
     _leases: Leases
     _continuity: Continuity
+    #: Is given the operations that may be carried out when the transaction is committed.
+    hand_out: Callable[[Transaction, Sequence[str]], None] = lambda *_: None
     _times: Times = attrs.field(factory=Times, init=False)
     _queue: SimpleQueue[_Submission | None] = attrs.field(factory=SimpleQueue, init=False)
     _thread: threading.Thread | None = attrs.field(default=None, init=False)
@@ -177,6 +181,7 @@ class Writer:
             snapshots = self._leases.read(transaction, logins)
             batch = Batch(transaction, owner=snapshots.owner, expires_at=snapshots.expires_at)
             answers: list[_Answer] = []
+            ready: list[str] = []
             for submission in group:
                 try:
                     snapshots.admit(submission.events)
@@ -186,12 +191,20 @@ class Writer:
                 answers.append(None)
                 for event, body in zip(submission.events, submission.bodies, strict=True):
                     batch.add(event)
+                    if isinstance(event, OperationPlanned) and _may_begin(event.operation):
+                        ready.append(event.operation_id)
                     audit_log.add(event, body)
             if batch.latest_at:
                 self._times.note(transaction, batch.latest_at)
             batch.store()
             audit_log.store()
+            self.hand_out(transaction, ready)
             renewed = self._leases.renew(transaction)
         self._leases.note(snapshots, logins, renewed)
         self._continuity.reached(audit_log.head)
         return answers
+
+
+def _may_begin(operation: Operation) -> bool:
+    """Whether an operation waits for nothing. Closures wait until the mass-change limit was compared once more."""
+    return operation.state is OperationState.PLANNED and not operation.next_try_at and not KINDS[operation.kind].closes

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -655,3 +655,90 @@ def test_the_trail_tells_all_that_happened(harness: Harness) -> None:
     changed, proved, sent = ["StepBegun", "StepEnded"], ["StepEnded"], ["StepBegun", "StepEnded"]
     steps = [*changed, *proved, *changed, *proved, *sent]
     assert told == ["OperationPlanned", "OperationStarted", *steps, "DeliveryHandedOver", "OperationEnded"]
+
+
+@attrs.define(eq=False)
+class Distributed:
+    """Workers in another process, which carry out what they get, or nothing."""
+
+    worker: Harness | None = None
+    has: set[str] = attrs.field(factory=set)
+    handed_out: list[str] = attrs.field(factory=list)
+
+    def hand_out(self, ids: Sequence[str], /) -> Sequence[str]:
+        new = [operation for operation in ids if operation not in self.has]
+        self.handed_out += new
+        return new
+
+    def returned(self, ids: Collection[str], stop: threading.Event, /) -> Iterator[Sequence[str]]:
+        if self.worker:
+            self.worker.resume()
+        if not stop.is_set():
+            yield list(ids)
+
+
+class TestDistribution:
+    """Operations that workers carry out, and a run that waits for them."""
+
+    def test_run_ends_with_what_workers_did(self, world: World) -> None:
+        with world.start() as here, world.start() as there:
+            here.know(units=UNITS[:3], persons=PERSONS)
+            here.engine.distribution = workers = Distributed(there)
+
+            opened = here.open([unit.code for unit in UNITS[:3]])
+
+            assert [operation.state for operation in opened] == 3 * [OperationState.DONE]
+            assert set(workers.handed_out) == {operation.id for operation in opened}
+
+    def test_operation_that_no_worker_could_begin_is_in_other_hands(self, world: World) -> None:
+        """The policy must not take it for one that failed, and warn or close instead."""
+        with world.start() as here:
+            here.know(units=UNITS[:1], persons=PERSONS)
+            here.engine.distribution = Distributed()
+
+            [operation] = here.open([UNITS[0].code])
+
+            assert operation.state is OperationState.PLANNED
+            assert operation.error
+            assert operation.error.name == "BusyError"
+
+    def test_what_another_run_handed_out_is_not_waited_for(self, world: World) -> None:
+        with world.start() as here:
+            here.know(units=UNITS[:2], persons=PERSONS)
+            here.engine.distribution = workers = Distributed()
+            ids = [operation.id for operation in here.open([unit.code for unit in UNITS[:2]])]
+            workers.has, workers.handed_out = set(ids[:1]), []
+
+            resumed = here.resume()
+
+            assert {operation.id for operation in resumed} == set(ids)
+            assert workers.handed_out == ids[1:]
+
+    def test_stop_ends_the_waiting(self, world: World) -> None:
+        with world.start() as here:
+            here.know(units=UNITS[:1], persons=PERSONS)
+            here.engine.distribution = Distributed()
+            here.engine.context.retry.stop.set()
+
+            [operation] = here.open([UNITS[0].code])
+
+            assert (operation.state, operation.error) == (OperationState.PLANNED, None)
+
+
+def test_no_more_operations_run_at_once_than_configured(world: World) -> None:
+    running, most, lock = set[int](), 0, threading.Lock()
+
+    def observe(_: Sequence[Event]) -> None:
+        nonlocal most
+        with lock:
+            running.add(threading.get_ident())
+            most = max(most, len(running))
+
+    with world.start() as here:
+        here.know(units=UNITS, persons=PERSONS)
+        here.engine.concurrency = 3
+        here.after_record = observe
+
+        here.open([unit.code for unit in UNITS])
+
+    assert most <= 1 + 3, "the plan is recorded by one thread more"
