@@ -51,6 +51,8 @@ def redact(_: object, __: str, event: EventDict) -> EventDict:
     exception = event.pop("exc_info", None)
     if exception is True:
         exception = sys.exc_info()
+    if isinstance(exception, BaseException):
+        exception = type(exception), exception, None
     if isinstance(exception, tuple) and exception[0]:
         event["error"] = exception[0].__name__
     return {name: _shown(name, value) for name, value in event.items()}

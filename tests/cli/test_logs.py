@@ -8,6 +8,7 @@ import pytest
 import structlog
 
 from provisioner.cli import logs
+from provisioner.core.model.masking import guard_logs
 from provisioner.core.model.secret import Secret
 
 
@@ -36,6 +37,23 @@ class TestRedaction:
         err = capsys.readouterr().err
         assert err.count("error='ValueError'") == 2
         assert "held-by-nobody" not in err
+
+    def test_leaves_the_class_of_an_exception_whose_text_has_a_secret(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Without it, nobody could tell what went wrong."""
+        secret = Secret("Kx7!mPq2?vRt9")
+        guard_logs()
+        logs.set_up(verbose=True)
+        try:
+            int(f"held by {secret.reveal()}")
+        except ValueError as error:
+            logging.getLogger("foreign").exception("it failed")
+            logging.getLogger("foreign").warning("it failed", exc_info=error)
+            structlog.stdlib.get_logger("ours").exception("ours failed")
+            structlog.stdlib.get_logger("ours").warning("ours failed", exc_info=error)
+
+        err = capsys.readouterr().err
+        assert err.count("error='ValueError'") == 4
+        assert "Kx7" not in err
 
     @pytest.mark.parametrize("name", ["httpcore.http11", "httpx", "ldap3"])
     def test_keeps_libraries_quiet_that_log_what_they_send(self, name: str, capsys: pytest.CaptureFixture[str]) -> None:

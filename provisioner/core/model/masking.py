@@ -202,8 +202,7 @@ class _MaskedRecords:
             record.msg = mask_all(record.msg)
         else:
             self._mask_message(record)
-        if record.exc_info and record.exc_info[0]:
-            self._mask_exception(record)
+        self._mask_exception(record)
         return record
 
     def _mask_message(self, record: logging.LogRecord) -> None:
@@ -216,10 +215,20 @@ class _MaskedRecords:
             record.msg, record.args = said, ()
 
     def _mask_exception(self, record: logging.LogRecord) -> None:
-        text = logging.Formatter().formatException(record.exc_info) if record.exc_info else ""
+        if not record.exc_info or not record.exc_info[0]:
+            return
+        cls, error, _ = record.exc_info
+        text = logging.Formatter().formatException(record.exc_info)
         said = mask(text)
         if said != text:
-            record.exc_info, record.exc_text = None, said
+            stand_in = _namesake(cls)
+            record.exc_info, record.exc_text = (stand_in, stand_in(mask(str(error))), None), said
+
+
+def _namesake(cls: type[BaseException]) -> type[Exception]:
+    """Return a class of errors that only has the name of another one, and none of what its errors hold."""
+    names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
+    return type(cls.__name__, (Exception,), names)
 
 
 def guard_logs() -> None:
