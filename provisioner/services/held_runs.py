@@ -74,10 +74,10 @@ class HeldRuns:
         return held_runs(self.store, self.authority, viewer=viewer)
 
     def readable(self, *, viewer: str) -> list[WaitingRun]:
-        """Return the runs that wait for a release and of which the viewer may read every account."""
+        """Return the runs that wait for a release and that the viewer started, or of which may read every account."""
         privacy, accounts = Privacy(self.authority, viewer), self.store.accounts.get_many
-        found = [(waiting, accounts(waiting.logins)) for waiting in self.waiting(viewer=viewer)]
-        return [waiting for waiting, known in found if len(list(privacy.readable(known.values()))) == len(known)]
+        waiting = self.waiting(viewer=viewer)
+        return [one for one in waiting if privacy.may_read_run(one.run, one.logins, accounts)]
 
     def release(self, run_id: str, *, actor: str, reason: str = "") -> Run:
         """Carry out what is left of a run.

@@ -98,3 +98,19 @@ class TestDiscard:
 def test_a_run_is_read_by_those_who_may_read_all_of_its_accounts(limited: Application, held: WaitingRun) -> None:
     assert limited.held_runs.readable(viewer=ANOTHER) == [held]
     assert limited.held_runs.readable(viewer=NOBODY_SPECIAL) == []
+
+
+def test_a_run_whose_accounts_are_unknown_is_not_for_everybody(
+    limited: Application, held: WaitingRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limited.store.accounts, "get_many", lambda _: {})
+
+    assert limited.held_runs.readable(viewer=NOBODY_SPECIAL) == []
+    assert limited.held_runs.readable(viewer=ANOTHER) == [held]
+
+
+def test_who_started_a_run_reads_it_without_a_role(limited: Application, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limited.authority, "administrators", ())
+
+    assert [one.run.actor for one in limited.held_runs.readable(viewer=ADMINISTRATOR)] == [ADMINISTRATOR]
+    assert limited.held_runs.readable(viewer=ANOTHER) == []

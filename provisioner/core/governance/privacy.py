@@ -157,12 +157,32 @@ class Privacy:
 
             accounts: Returns the accounts with these logins, by login; their units determine who may read.
         """
-        if not self._authority.enforced or run.actor == self._viewer or _is_policy(run.actor):
-            return run
-        readable = self._readable_logins((operation.login for operation in operations), accounts)
-        if operations and all(operation.login in readable for operation in operations):
+        if _is_policy(run.actor) or self.may_read_run(run, (operation.login for operation in operations), accounts):
             return run
         return attrs.evolve(run, actor=MASK, reason=run.reason and MASK)
+
+    def may_read_run(self, run: HeldRun, logins: Iterable[str], accounts: AccountsOf) -> bool:
+        """Whether the viewer may read all of a held run: who started it, or who may read each of its accounts.
+
+        An account that can't be looked up counts as one of any unit.
+
+        Args:
+
+            run: The run.
+
+            logins: The logins of its accounts.
+
+            accounts: Returns the accounts with these logins, by login.
+        """
+        if not self._authority.enforced or run.actor == self._viewer:
+            return True
+        wanted = set(logins)
+        try:
+            known = accounts(wanted)
+            units = {known[login].unit if login in known else None for login in wanted} or {None}
+            return units <= set(self._authority.covered(self._viewer, _READERS, units))
+        except StoreError:
+            return False
 
     def shown_foreseen(
         self, previews: Iterable[Preview], operations: Iterable[Operation], accounts: AccountsOf
