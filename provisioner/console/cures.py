@@ -1,4 +1,4 @@
-"""What people with pages, and without a command line, can do about an error."""
+"""What people with pages, and without a command line, are told, where messages name commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from provisioner.core.model.text import Text
 #: What names a command line.
 _COMMAND = re.compile(r"\bprovisioner [a-z]|(?<!\S)--[a-z]|\bcommand\b")
 
-#: What is done on pages instead of with a command, by the template of the cure. The values are the same.
+#: What is said on pages instead of a message that names a command, by its template. The values are the same.
 _ON_PAGES: Mapping[str, Text] = {
     "run 'provisioner request show {request}'": Text("read the request on the page 'Requests'"),
     "run 'provisioner request submit {login} --kind {kind} --to {incoming}'; without a request it can be done by "
@@ -78,7 +78,31 @@ _ON_PAGES: Mapping[str, Text] = {
     ),
     "find out why the operation waits: 'provisioner operation show {operation}'; the account isn't compared until "
     "it has ended": Text("find out on the page 'Trouble' why the operation waits"),
+    "operation {id} on {login} has ended: {state}; run the original command again": Text(
+        "the operation on {login} has ended: {state}; begin a new one on the page of the account"
+    ),
+    "{person} has no other mobile number; import one with 'provisioner person import'": Text(
+        "{person} has no other mobile number"
+    ),
+    "the other mobile number of {person} isn't confirmed; verify it, then run 'provisioner person confirm-number "
+    "{person}'": Text("the other mobile number of {person} isn't confirmed; an administrator has to confirm it"),
+    "{mail}: the message with the password was refused; run 'provisioner account rotate {login}'": Text(
+        "{mail}: the message with the password was refused; request a new password"
+    ),
+    "{mail}: the message with the password was not delivered in time; run 'provisioner account rotate {login}'": Text(
+        "{mail}: the message with the password was not delivered in time; request a new password"
+    ),
+    "{mail}: no report on the message with the password arrived; ask its owner, or run 'provisioner account rotate "
+    "{login}'": Text(
+        "{mail}: no report on the message with the password arrived; ask its owner, or request a new password"
+    ),
 }
+
+
+def as_on_pages(message: Text) -> Text:
+    """Return a message as a page says it: without the names of commands, if there are other words for it."""
+    replacement = _ON_PAGES.get(message.template)
+    return attrs.evolve(replacement, values=message.values) if replacement else message
 
 
 def on_page(cure: Text) -> Text:
@@ -88,6 +112,5 @@ def on_page(cure: Text) -> Text:
 
         cure: The cure, as errors and denials have it.
     """
-    if replacement := _ON_PAGES.get(cure.template):
-        return attrs.evolve(replacement, values=cure.values)
-    return Text("") if _COMMAND.search(str(cure)) else cure
+    shown = as_on_pages(cure)
+    return Text("") if _COMMAND.search(str(shown)) else shown

@@ -23,7 +23,7 @@ from provisioner.config.early import LANGUAGES
 from provisioner.console import assets
 from provisioner.console.background import Background
 from provisioner.console.comparisons import Comparisons
-from provisioner.console.cures import on_page
+from provisioner.console.cures import as_on_pages, on_page
 from provisioner.console.incoming import Incoming
 from provisioner.console.lists import Lists
 from provisioner.console.sessions import ConsoleSession, ConsoleSessions
@@ -56,6 +56,15 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 class SessionEndedError(Exception):
     """The session of the person has ended while a page was made."""
+
+
+@attrs.frozen(kw_only=True)
+class PagePhrasing(Phrasing):
+    """Says messages to people who have no command line."""
+
+    def said(self, text: Text) -> str:
+        """Return a message as a page says it; see :meth:`Phrasing.said`."""
+        return super().said(as_on_pages(text))
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -115,7 +124,7 @@ class Visit:
     @cached_property
     def phrasing(self) -> Phrasing:
         """Says messages in the language of the page."""
-        return Phrasing(catalogue=self.console.catalogues[self.language], time=self.time)
+        return PagePhrasing(catalogue=self.console.catalogues[self.language], time=self.time)
 
     def time(self, time: datetime | None) -> str:
         """Return a time, to the minute, as people write it where they are."""
