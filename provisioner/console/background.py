@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 from provisioner.core.api.errors import raised_at
 from provisioner.core.api.logs import Logger
-from provisioner.services.reconcile import ComparisonResult
 from provisioner.services.runs import Run
 
 log = Logger(__name__)
+
+ResultT = TypeVar("ResultT")
 
 #: How many runs are carried out at the same time. The others wait; they are in the journal when they begin.
 _MOST = 4
 
 
 class Background:
-    """Waits for runs."""
+    """Waits for runs, and for answers that take long."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(_MOST, thread_name_prefix="runs")
-        self._comparing = ThreadPoolExecutor(1, thread_name_prefix="comparisons")
+        self._looking = ThreadPoolExecutor(1, thread_name_prefix="looking")
 
     def wait_for(self, *runs: Run) -> Future[Exception | None]:
         """Carry out runs from now on, one after the other.
@@ -32,18 +34,18 @@ class Background:
         """
         return self._pool.submit(_drain, runs)
 
-    def compare(self, comparison: Callable[[], ComparisonResult]) -> Future[ComparisonResult]:
-        """Carry a comparison out, after those that others have begun.
+    def look(self, look: Callable[[], ResultT]) -> Future[ResultT]:
+        """Find out something that takes long, after what others have asked for.
 
         Args:
 
-            comparison: Does it.
+            look: Does it, and changes nothing.
         """
-        return self._comparing.submit(comparison)
+        return self._looking.submit(look)
 
     def close(self) -> None:
-        """Wait until the runs and the comparison have ended, or stopped between two steps."""
-        self._comparing.shutdown(cancel_futures=True)
+        """Wait until the runs and the looks have ended, or stopped between two steps."""
+        self._looking.shutdown(cancel_futures=True)
         self._pool.shutdown()
 
 

@@ -22,7 +22,7 @@ from provisioner.catalogue import Catalogue
 from provisioner.config.early import LANGUAGES
 from provisioner.console import assets
 from provisioner.console.background import Background
-from provisioner.console.comparisons import Comparisons
+from provisioner.console.begun import BegunComparison, BegunForecast, LastOfPersons
 from provisioner.console.cures import as_on_pages, on_page
 from provisioner.console.incoming import Incoming
 from provisioner.console.lists import Lists
@@ -80,8 +80,9 @@ class Console:
     single_sign_on: SingleSignOn | None = None
     #: Carries out what takes long.
     background: Background = attrs.field(factory=Background)
-    #: The comparisons that people have begun.
-    comparisons: Comparisons = attrs.field(factory=Comparisons)
+    #: The last comparison of each person, and the last forecast.
+    comparisons: LastOfPersons[BegunComparison] = attrs.field(factory=LastOfPersons)
+    forecasts: LastOfPersons[BegunForecast] = attrs.field(factory=LastOfPersons)
     #: The lists that people have uploaded.
     lists: Lists = attrs.field(default=attrs.Factory(lambda self: Lists(now=self.app.now), takes_self=True))
     #: Binds the form of the log-in to a browser that has no session yet.

@@ -23,6 +23,7 @@ from provisioner.console.pages import (
     incidents,
     lists,
     log_in,
+    outlook,
     provider,
     requests,
     systems,
@@ -46,6 +47,7 @@ PAGES = (
     *lists.HANDLERS,
     *comparison.HANDLERS,
     *systems.HANDLERS,
+    *outlook.HANDLERS,
 )
 
 AnyRequest = Request[Any, Any, State]

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from provisioner.services.incidents import Incidents
     from provisioner.services.list_runs import ListRuns
     from provisioner.services.operations import Operations
+    from provisioner.services.password_ages import PasswordAges
     from provisioner.services.persons import Persons
     from provisioner.services.policy import Deadlines
     from provisioner.services.reconcile import Reconcile
@@ -153,6 +154,13 @@ class Application:
             make_sweep=lambda confirmed_by: self.sweep(clock_confirmed_by=confirmed_by),
             now=self.now,
         )
+
+    @property
+    def password_ages(self) -> PasswordAges:
+        """Tells how old passwords are, by unit."""
+        from provisioner.services.password_ages import PasswordAges
+
+        return PasswordAges(store=self.store, authority=self.authority, now=self.now)
 
     @property
     def accounts(self) -> Accounts:

@@ -55,6 +55,8 @@ ALLOWED = {
     ("POST", "/lists/{list_id:str}/apply"): {ADMINISTRATOR},
     ("POST", "/lists/{list_id:str}/retry"): {ADMINISTRATOR},
     ("POST", "/lists/{list_id:str}/discard"): {ADMINISTRATOR},
+    ("GET", "/ages"): ALL,
+    ("GET", "/calendar"): ALL,
     ("GET", "/comparison"): ALL,
     ("POST", "/comparison"): {ADMINISTRATOR},
     ("GET", "/systems"): ALL,
@@ -191,7 +193,7 @@ def test_no_route_is_forgotten() -> None:
     found = set(routes())
 
     assert found == ALLOWED.keys() | PUBLIC | AT_PROVIDER
-    assert len(found) == 52
+    assert len(found) == 54
 
 
 def test_every_route_answers_only_those_who_may(office: Office) -> None:
@@ -223,7 +225,7 @@ def test_every_route_answers_only_those_who_may(office: Office) -> None:
             assert answer.status_code in expected, (method, path, role, answer.status_code, answer.text)
             compared += 1
 
-    assert compared == (len(ALLOWED) - 1) * len(ROLES) == 215
+    assert compared == (len(ALLOWED) - 1) * len(ROLES) == 225
 
 
 def test_nobody_gets_anything_without_a_session(office: Office) -> None:

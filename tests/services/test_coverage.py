@@ -66,7 +66,7 @@ SHARED = {
 }
 
 #: The services that only pages of the console call.
-OF_PAGES = {"account_overview", "inbox", "list_runs", "log_ins", "search"}
+OF_PAGES = {"account_overview", "inbox", "list_runs", "log_ins", "password_ages", "search"}
 
 #: How commands reach a service by the application: by the name of the attribute.
 ATTRIBUTES = {"deadlines": "policy"}

@@ -7,7 +7,7 @@ from typing import Any
 from litestar.enums import MediaType
 from litestar.response import Response
 
-from provisioner.console.comparisons import BegunComparison
+from provisioner.console.begun import BegunComparison
 from provisioner.console.failures import Failure, failure_of
 from provisioner.console.routing import changes, reads
 from provisioner.console.visit import Visit, Visiting
@@ -41,7 +41,7 @@ def compare(visit: Visiting) -> Response[Any]:
             found = service.compare(actor=visit.person, unit=unit)
         except ProvisionerError as error:
             return _shown(visit, failure_of(error), unit=unit or "")
-        under_way = console.background.compare(lambda: service.gather(found))
+        under_way = console.background.look(lambda: service.gather(found))
         begun = BegunComparison(began_at=visit.app.now(), unit=unit, under_way=under_way)
         console.comparisons.keep(visit.person, begun)
     return visit.redirect("/comparison")

@@ -1,0 +1,74 @@
+"""How old passwords are, and what the rules do in the days to come, as pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+import attrs
+import pytest
+
+from provisioner.console.begun import BegunForecast
+from provisioner.console.pages import outlook
+from provisioner.core.api.rules import Action, Deadline, Facts, Rule
+from provisioner.core.model.text import Text
+from provisioner.core.policy.policy import Policy, RuleSet
+from tests.console_office import ADMINISTRATOR, OFFICER, TEACHER, Office
+
+
+@attrs.frozen(kw_only=True)
+class Renewal(Rule):
+    """Wants a new password after so many days."""
+
+    days: int
+
+    def deadlines(self, facts: Facts) -> Sequence[Deadline]:
+        if facts.account.password_changed_at is None:
+            return []
+        at = facts.days_after(facts.account.password_changed_at, self.days)
+        return [Deadline(action=Action.ROTATE, at=at, reason=Text("so"), source="here")]
+
+
+def counts(page: str) -> list[tuple[str, str]]:
+    """Return the days with something, and how much."""
+    rows = re.findall(r'<th scope="row">(.*?)</th>(.*?)</tr>', page.split("<tfoot", maxsplit=1)[0], re.DOTALL)
+    found = [(day, re.findall(r'<summary class="number">(\d+)<', cells)) for day, cells in rows]
+    return [(day, count[0]) for day, count in found if count]
+
+
+def test_the_calendar_counts_what_a_person_may_read(office: Office) -> None:
+    office.harness.app.policy = Policy(rule_sets=[RuleSet(name="renewal", rules=(Renewal(days=30),))])
+
+    everything = office.logged_in(ADMINISTRATOR).get("/calendar").text
+    own = office.logged_in(TEACHER).get("/calendar").text
+
+    assert counts(everything) == [("Wed 4 Feb 2026", "5")]
+    assert counts(own) == [("Wed 4 Feb 2026", "1")]
+    assert "/accounts/okul46" in own
+    assert "baska46" not in own
+
+
+def test_the_calendar_says_so_while_it_is_made(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may take longer than a browser waits."""
+    monkeypatch.setattr(outlook, "_PATIENCE", 0)
+    browser, now = office.logged_in(OFFICER), office.harness.clock()
+    waiting: Future[object] = Future()
+    begun = BegunForecast(began_at=now, day=now.date(), under_way=waiting)  # type: ignore[arg-type]
+    office.console.forecasts.keep(OFFICER, begun)
+
+    page = browser.get("/calendar?again=1")
+
+    assert page.headers["refresh"] == "3; url=/calendar"
+    assert "The forecast is being made." in page.text
+    waiting.set_exception(ZeroDivisionError())
+    monkeypatch.setattr(outlook, "_PATIENCE", 60)
+    assert "The rules require nothing in these days." in browser.get("/calendar").text
+
+
+def test_ages_are_told_in_numbers_and_not_only_in_colours(office: Office) -> None:
+    text = office.logged_in(ADMINISTRATOR).get("/ages").text
+
+    [row] = re.findall(r'<a href="/ages\?unit=ilce">.*?</tr>', text, re.DOTALL)
+    assert re.findall(r">(\d+) <span class=\"share\">\((\d+) %\)", row) == [("3", "100")]
+    assert office.logged_in(ADMINISTRATOR).get("/ages?unit=nowhere").status_code == 422
