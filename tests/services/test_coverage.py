@@ -60,6 +60,7 @@ SHARED = {
     "ids",
     "last_seen",
     "parts",
+    "recent_people",
     "reconcile_report",
     "rule_sets",
     "slots",
