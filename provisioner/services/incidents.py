@@ -36,7 +36,7 @@ from provisioner.store.ids import Named
 _STEPS = frozenset(IncidentStep)
 
 #: How many reports are read together.
-_PAGE = 100
+_PAGE = 500
 
 
 @attrs.frozen(kw_only=True)
@@ -214,10 +214,16 @@ class Incidents:
         return self._recorded(IncidentResolved, incident.resolved(text), actor, dry_run=dry_run)
 
     def _readable(self, found: Iterator[Incident], privacy: Privacy) -> Iterator[HandledIncident]:
-        """Yield the reports that may be read as a whole, page by page."""
+        """Yield the reports that may be read as a whole, page by page. Each unit is read once."""
+        units: dict[str, Unit] = {}
         while page := list(islice(found, _PAGE)):
-            shown = shown_troubles(self.store, privacy, page)
-            yield from (handled for handled in shown if handled.incident.reporter != MASK)
+            if unknown := {incident.unit for incident in page} - units.keys():
+                units.update(self.store.units.get_many(unknown))
+            shown = list(privacy.shown(page, readers=lambda incident: (units[incident.unit].custodian,)))
+            readable = [incident for incident in shown if incident.reporter != MASK]
+            shown_units = privacy.shown(units[incident.unit] for incident in readable)
+            for incident, unit in zip(readable, shown_units, strict=True):
+                yield HandledIncident(incident=incident, unit=unit)
 
     def _require_handler(self, incident: Incident, actor: str) -> None:
         """Check that the actor handles the report: the unit's custodian, or an officer for the unit.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import attrs
 import pytest
 
@@ -10,6 +12,7 @@ from provisioner.core.engine.plan import Initiator
 from provisioner.core.governance.incidents import Incident, IncidentReported, IncidentState, IncidentStep
 from provisioner.core.governance.privacy import MASK
 from provisioner.core.governance.roles import Role
+from provisioner.core.model import Unit
 from provisioner.services.application import Application
 from provisioner.services.incidents import Incidents, find_incident, shown_with_steps
 from tests.services.conftest import Observer
@@ -51,6 +54,28 @@ class TestReport:
 
         with pytest.raises(InputError, match="there is no incident"):
             find_incident(app.store, planned.id)
+
+
+def test_a_long_list_reads_each_unit_once(
+    app: Application, incident: Incident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        app.incidents.report("arge46", f"no mail, day {number}", actor=REPORTER)
+    monkeypatch.setattr("provisioner.services.incidents._PAGE", 2)
+    read: list[str] = []
+    get_many = app.store.units.get_many
+
+    def counted(codes: Iterable[str]) -> Mapping[str, Unit]:
+        wanted = list(codes)
+        read.extend(wanted)
+        return get_many(wanted)
+
+    monkeypatch.setattr(app.store.units, "get_many", counted)
+
+    found = app.incidents.readable(viewer=CUSTODIAN, state=IncidentState.OPEN, limit=10)
+
+    assert len(found) == 6
+    assert read.count("ar-ge") <= 2, "once as the unit of a report, and once for the roles there"
 
 
 class TestEscalate:

@@ -102,6 +102,8 @@ class Authority:
         if self._may_everything(person):
             return codes
         at, grants_of = self.now(), cache(self.records.role_assignments.of)
+        if not grants_of(person):
+            return set()
         has_role = cache(lambda path: self._standing(person, roles, path, at, grants_of) is not None)
         known = self.records.units.get_many(code for code in codes if code)
         paths = covering(known, self.records.units, _units_of_rights(person, grants_of))

@@ -96,7 +96,8 @@ RecordT = TypeVar("RecordT", Unit, Account, Person, Handover, AccessRequest, Inc
 class Privacy:
     """Masks personal data in records that one person reads, if that person may not read it.
 
-    If authority is not enforced, nothing is masked.
+    If authority is not enforced, nothing is masked. An object is for one answer: it asks once for each unit whether the
+    viewer may read there, however many records there are.
 
     Args:
 
@@ -107,6 +108,8 @@ class Privacy:
 
     _authority: Authority
     _viewer: str
+    #: Whether the viewer may read there, by unit.
+    _covered: dict[str | None, bool] = attrs.field(factory=dict, init=False)
 
     def shown(
         self, records: Iterable[RecordT], readers: Callable[[RecordT], Collection[str | None]] = lambda _: ()
@@ -323,7 +326,7 @@ class Privacy:
         """Return for each record whether the viewer may read it; units are read once for all."""
         kinds = [_KINDS[type(record)] for record in records]
         codes = [getattr(record, kind.unit) for record, kind in zip(records, kinds, strict=True)]
-        covered = self._authority.covered(self._viewer, _READERS, codes)
+        covered = self._covered_of(codes)
         return [
             code in covered or any(getattr(record, name) == self._viewer for name in kind.parties)
             for record, code, kind in zip(records, codes, kinds, strict=True)
@@ -340,10 +343,18 @@ class Privacy:
         try:
             units: Mapping[str, str | None] = {login: one.unit for login, one in accounts(wanted - {""}).items()}
             units = {**units, "": None} if "" in wanted else units
-            covered = self._authority.covered(self._viewer, _READERS, units.values())
+            covered = self._covered_of(units.values())
         except StoreError:
             return ()
         return {login for login, unit in units.items() if unit in covered}
+
+    def _covered_of(self, codes: Iterable[str | None]) -> Collection[str | None]:
+        """Return those of these units in which the viewer may read."""
+        wanted = set(codes)
+        if unknown := wanted - self._covered.keys():
+            covered = self._authority.covered(self._viewer, _READERS, unknown)
+            self._covered |= {code: code in covered for code in unknown}
+        return {code for code in wanted if self._covered[code]}
 
     def _masked(self, record: RecordT) -> RecordT:
         personal: Collection[str] = _KINDS[type(record)].personal

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,6 +33,32 @@ from provisioner.core.model.text import Text
 from provisioner.core.policy.notifier import Notice
 from provisioner.core.policy.policy_run import Refusal
 from tests.core.governance.offices import NOW, Office, assignment
+
+
+@attrs.define(eq=False, kw_only=True)
+class CountingAuthority(Authority):
+    """Notes about which units it is asked."""
+
+    asked: list[str | None] = attrs.field(factory=list)
+
+    def covered(self, person: str, roles: Collection[Role], units: Iterable[str | None]) -> Collection[str | None]:
+        wanted = list(units)
+        self.asked += wanted
+        return super().covered(person, roles, wanted)
+
+
+@pytest.mark.parametrize("viewer", ["officer", "nobody"])
+def test_a_long_list_asks_once_for_each_unit(viewer: str) -> None:
+    """Lists of 10,000 records took seconds."""
+    grants = [assignment("officer", Role.OFFICER, unit="46")]
+    authority = CountingAuthority(records=Office(grants), now=lambda: NOW)
+    accounts = [Account(login=f"a{number}", domain="d", unit=f"s{number % 2}", holder="p1") for number in range(2000)]
+
+    found = list(Privacy(authority, viewer).readable(accounts))
+
+    assert len(found) == (1000 if viewer == "officer" else 0)
+    assert sorted(map(str, authority.asked)) == ["s0", "s1"]
+
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ACCOUNT = Account(login="a", domain="meb.gov.tr", unit="s1", holder="p1")
