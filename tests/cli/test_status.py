@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from provisioner.cli.commands.status import _CONCERNS
+from provisioner.services.status import Concern
 from provisioner.testing.faults import Fault
 from tests.cli.conftest import PERSONS, UNITS, Office
 
@@ -31,6 +33,12 @@ def test_no_login_no_name_and_no_number_is_told(office: Office) -> None:
             assert person.name not in answer.out
             assert str(person.mobile) not in answer.out
             assert person.id not in answer.out.split()
+
+
+def test_a_site_with_a_worker_is_not_sent_to_a_timer_that_it_does_not_have() -> None:
+    text, _ = _CONCERNS[Concern.OVERDUE]
+
+    assert "check the worker or the timer" in str(text)
 
 
 def test_an_incomplete_operation_ends_with_4_before_a_failing_target_does(office: Office) -> None:

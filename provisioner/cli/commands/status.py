@@ -19,7 +19,10 @@ from provisioner.services.status import Concern, Routine, Status, status_of
 _CONCERNS: Mapping[Concern, tuple[Text, ExitCode]] = {
     Concern.OUTDATED: (Text("a backup was restored; see 'provisioner check'"), ExitCode.UNFINISHED),
     Concern.OVERDUE: (
-        Text("accounts have been due for more than a day; run 'provisioner policy sweep' and check its timer"),
+        Text(
+            "accounts have been due for more than a day; run 'provisioner policy sweep' and check the worker or the "
+            "timer that runs it"
+        ),
         ExitCode.UNFINISHED,
     ),
     Concern.OPERATIONS: (
