@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner.cli.commands.persons import masked
 from provisioner.testing.faults import Fault
 from tests.cli.conftest import Office
 
@@ -103,10 +102,6 @@ class TestConfirmNumber:
 
     def test_without_a_number_exits_with_2(self, office: Office) -> None:
         assert office.type("person", "confirm-number", "1002").code == 2
-
-
-def test_masked_hides_all_but_the_last_digits() -> None:
-    assert (masked("+905321234567"), masked("12"), masked(None)) == ("***********67", "12", None)
 
 
 CHANGED = "id,name,unit,title,mobile,supervisor\n1001,Ayşe Yıldız,il-mem,Şef,+905321234567,\n"

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from provisioner.cli.commands.handovers import STDOUT
-from provisioner.cli.commands.persons import masked
 from provisioner.cli.commands.runs import answer, started
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import PERSON, dry_run_option, json_option, printable_option, reason_option, recording
@@ -20,6 +19,7 @@ from provisioner.cli.streams import write_lines
 from provisioner.core.api.errors import InputError, Problem
 from provisioner.core.governance.access_requests import REQUESTABLE, AccessRequest, RequestState
 from provisioner.core.model import OperationKind
+from provisioner.core.model.mobile import masked
 from provisioner.core.model.text import Text
 from provisioner.documents import form_document
 

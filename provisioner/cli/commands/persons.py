@@ -12,15 +12,13 @@ from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import dry_run_option, json_option, recording
 from provisioner.cli.render.preview import preview_document
 from provisioner.cli.session import Session
+from provisioner.core.model.mobile import masked
 from provisioner.documents import Document, person_document
 from provisioner.manifest import read_persons
 from provisioner.services.application import Application
 from provisioner.services.imports import Import
 from provisioner.services.parts import authority_of
 from provisioner.services.persons import changed_persons, require_administrator
-
-#: How many digits of a number are shown.
-SHOWN_DIGITS = 2
 
 
 @click.command("import")
@@ -83,11 +81,6 @@ def confirm_number(session: Session, person_id: str, *, dry_run: bool) -> ExitCo
     session.output.document(person_document(person, masked))
     session.output.line(f"{person.id}: {masked(person.other_mobile)}")
     return ExitCode.DONE
-
-
-def masked(mobile: str | None) -> str | None:
-    """Return a number with its last digits only."""
-    return mobile and "*" * (len(mobile) - SHOWN_DIGITS) + mobile[-SHOWN_DIGITS:]
 
 
 def told_unchanged(session: Session, unchanged: int, *, dry_run: bool) -> ExitCode:

@@ -27,6 +27,9 @@ class NumberKind(StrEnum):
 #: The form in which a gateway accepts a number (ITU-T E.164). With a space in it, Kannel would send to several phones.
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
+#: How many digits of a masked number can be read.
+SHOWN_DIGITS = 2
+
 #: The number of digits of a number, including prefixes.
 SHORTEST = 7
 LONGEST = 17
@@ -61,13 +64,14 @@ def objection(number: str) -> Text | None:
     return Text("it is not a single phone number; use 0532 123 45 67 or +90 532 123 45 67")
 
 
-def masked(number: str) -> str:
-    """Return a number of which only the last two digits can be read. A value that is no number isn't shown at all."""
-    digits = [place for place, sign in enumerate(number) if sign.isdecimal()]
-    if objection(number) is not None:
-        return "•" * 4
-    hidden = set(digits[:-2])
-    return "".join("•" if place in hidden else sign for place, sign in enumerate(number))
+def masked(number: str | None) -> str | None:
+    """Return a number of which only the last two digits can be read; ``None`` if there is none.
+
+    A value that is no number isn't shown at all.
+    """
+    if number is None or objection(number) is not None:
+        return number and "****"
+    return "*" * (len(number) - SHOWN_DIGITS) + number[-SHOWN_DIGITS:]
 
 
 def _is_one(text: str) -> bool:

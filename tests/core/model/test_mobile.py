@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.core.model.mobile import E164, objection
+from provisioner.core.model.mobile import E164, masked, objection
 
 DECIMAL = "it is a decimal number from a spreadsheet, not a phone number"
 SEVERAL = "it contains more than one phone number"
@@ -125,3 +125,10 @@ def test_what_is_accepted_has_the_digits_of_one_number(text: str) -> None:
 def test_only_e164_may_reach_a_gateway(number: str) -> None:
     assert E164.fullmatch("+905321234567")
     assert not E164.fullmatch(number)
+
+
+def test_a_masked_number_shows_its_last_two_digits_and_other_text_nothing() -> None:
+    """Pages and the command line had their own masks, and one showed a value that was no number."""
+    assert masked("+905321234567") == "***********67"
+    assert [masked("12"), masked("<b>Ayşe</b>"), masked("")] == ["****", "****", ""]
+    assert masked(None) is None
