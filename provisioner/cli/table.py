@@ -209,7 +209,7 @@ COMMANDS: dict[str, CommandSpec | CommandGroup] = {
     ),
     "policy": _POLICY,
     "operation": _OPERATION,
-    "resume": CommandSpec("Continue unfinished operations.", "provisioner.cli.commands.runs:resume"),
+    "resume": CommandSpec("Continue unfinished operations.", "provisioner.cli.commands.operations:resume"),
     "target": _TARGET,
     "reconcile": CommandSpec(
         "Compare the accounts in the store with those on the targets.", "provisioner.cli.commands.reconcile:command"

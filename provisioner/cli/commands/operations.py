@@ -1,4 +1,4 @@
-"""``provisioner operation``: what is under way, stuck or failed, why, and until when."""
+"""``provisioner operation`` and ``resume``: what is under way, stuck or failed, why, until when, and how it goes on."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from collections.abc import Sequence
 
 import click
 
+from provisioner.cli.commands.credentials import results_document, tell_results
 from provisioner.cli.commands.runs import follow, show_preview, started
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import dry_run_option, json_option
+from provisioner.cli.render.notices import notice_line
+from provisioner.cli.render.policy_documents import notice_document
 from provisioner.cli.session import Session
 from provisioner.core.model import Operation, OperationState, PasswordDelivery
+from provisioner.core.policy.notifier import Notice
 from provisioner.documents import delivery_document, iso, operation_document
 from provisioner.services.operations import Operations
 from provisioner.services.parts import authority_of
@@ -156,3 +160,34 @@ def _next_step(session: Session, operation: Operation) -> str:
         case OperationState.INCOMPLETE | OperationState.PLANNED | OperationState.RUNNING:
             return text("the next sweep or 'provisioner resume' continues it")
     return ""
+
+
+@click.command("resume")
+@click.option("--due", is_flag=True, help="Skip operations that wait for a later retry.")
+@dry_run_option
+@json_option
+@click.pass_obj
+def resume(session: Session, *, due: bool, dry_run: bool) -> ExitCode:
+    """Continue unfinished operations.
+
+    The command continues operations that are planned, incomplete, or interrupted by a crash. It starts with
+    interrupted rotations of credentials.
+    """
+    with started(session, dry_run=dry_run) as app:
+        if dry_run:
+            return show_preview(session, app.runs.preview_resume(only_due=due, viewer=session.actor))
+        results = app.credentials.resume()
+        code = tell_results(session, results)
+        shown, run = results_document(session, results), app.runs.resume(only_due=due)
+
+        def notices() -> list[Notice]:
+            return app.runs.shown_notices(run.notices, viewer=session.actor)
+
+        def more() -> dict[str, object]:
+            told = [notice_document(notice, session.output.said) for notice in notices()]
+            return {**shown, "notices": told} if told else shown
+
+        followed = follow(session, app, run, more=more)
+        for notice in notices():
+            session.output.lines(notice_line(notice, session.output))
+        return followed or code

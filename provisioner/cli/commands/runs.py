@@ -7,14 +7,8 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import click
-
 from provisioner.cli import failures
-from provisioner.cli.commands.credentials import results_document, tell_results
 from provisioner.cli.exits import ExitCode
-from provisioner.cli.options import dry_run_option, json_option
-from provisioner.cli.render.notices import SaidNotices, notice_line
-from provisioner.cli.render.policy_documents import notice_document
 from provisioner.cli.render.preview import preview_document, tell_preview
 from provisioner.cli.session import Session
 from provisioner.cli.signals import stop_between_steps
@@ -29,11 +23,11 @@ from provisioner.core.engine.plan import Plan, Refused, Unchanged
 from provisioner.core.engine.preview import Preview
 from provisioner.core.model import Operation, OperationState, StepError
 from provisioner.core.model.text import marked
-from provisioner.core.policy.notifier import Notice
 from provisioner.documents import operation_document
 from provisioner.services.runs import Run, RunPreview, RunSummary
 
 if TYPE_CHECKING:
+    from provisioner.cli.render.notices import SaidNotices
     from provisioner.services.application import Application
 
 #: How the states are counted for people, in this order.
@@ -277,34 +271,3 @@ def _summarise(session: Session, operations: Sequence[Operation], summary: RunSu
         for operation in operations
     ):
         output.say("run 'provisioner resume' to finish incomplete operations")
-
-
-@click.command("resume")
-@click.option("--due", is_flag=True, help="Skip operations that wait for a later retry.")
-@dry_run_option
-@json_option
-@click.pass_obj
-def resume(session: Session, *, due: bool, dry_run: bool) -> ExitCode:
-    """Continue unfinished operations.
-
-    The command continues operations that are planned, incomplete, or interrupted by a crash. It starts with
-    interrupted rotations of credentials.
-    """
-    with started(session, dry_run=dry_run) as app:
-        if dry_run:
-            return show_preview(session, app.runs.preview_resume(only_due=due, viewer=session.actor))
-        results = app.credentials.resume()
-        code = tell_results(session, results)
-        shown, run = results_document(session, results), app.runs.resume(only_due=due)
-
-        def notices() -> list[Notice]:
-            return app.runs.shown_notices(run.notices, viewer=session.actor)
-
-        def more() -> dict[str, object]:
-            told = [notice_document(notice, session.output.said) for notice in notices()]
-            return {**shown, "notices": told} if told else shown
-
-        followed = follow(session, app, run, more=more)
-        for notice in notices():
-            session.output.lines(notice_line(notice, session.output))
-        return followed or code
