@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -19,12 +19,15 @@ from provisioner.core.model import (
 from provisioner.core.model.text import Text
 
 if TYPE_CHECKING:
+    from provisioner.core.engine.limits import HeldRun
     from provisioner.core.governance.access_requests import AccessRequest
     from provisioner.core.governance.incidents import Incident
     from provisioner.core.governance.roles import RoleAssignment
     from provisioner.core.governance.tokens import ApiToken
     from provisioner.services.account_details import AccountDetails
+    from provisioner.services.clearance import ClearanceAnswer
     from provisioner.services.handovers import HandoverRecord
+    from provisioner.services.incidents import PastStep
     from provisioner.services.targets import System
 
 Document = dict[str, object]
@@ -211,6 +214,56 @@ def system_document(system: System) -> Document:
         "until": iso(system.maintenance.until) if system.maintenance else None,
         "reason": str(system.reason),
     }
+
+
+def incident_step_document(step: PastStep) -> Document:
+    """Return something that happened to a report of trouble."""
+    return {"at": iso(step.at), "kind": step.kind.value, "actor": step.actor, "unit": step.unit}
+
+
+def held_run_document(run: HeldRun, logins: Iterable[str]) -> Document:
+    """Return a run that waits for its release.
+
+    Args:
+
+        run: The run.
+
+        logins: What is left of it.
+    """
+    from provisioner.core.engine.limits import IN_TOTAL
+
+    return {
+        "id": run.id,
+        "staged_at": iso(run.at),
+        "actor": run.actor,
+        "reason": run.reason,
+        "target": None if run.target == IN_TOTAL else run.target,
+        "affected": run.affected,
+        "out_of": run.out_of,
+        "percent": run.percent,
+        "operations": run.operations,
+        "logins": list(logins),
+    }
+
+
+def clearance_document(person: str, passage: str, answer: ClearanceAnswer, said: Callable[[Text], str]) -> Document:
+    """Return whether a person may leave or start.
+
+    Args:
+
+        person: The ID of the person.
+
+        passage: Whether the person leaves or starts.
+
+        answer: The answer.
+
+        said: Returns a message in the language asked for.
+    """
+    blocks = [
+        {"subject": block.subject, "reason": said(block.reason), "cure": said(block.cure)} for block in answer.blocks
+    ]
+    document: Document = {"person": person, "passage": passage, "clear": answer.is_clear, "blocks": blocks}
+    return {**document, "remarks": [said(remark) for remark in answer.remarks]} if answer.remarks else document
 
 
 def iso(time: datetime | None) -> str | None:

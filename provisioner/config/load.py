@@ -205,6 +205,8 @@ class ConsoleSettings:
     denied_per_address: int = attrs.field(default=30, validator=[ge(1), le(10_000)])
     #: The period, in minutes. It has to be longer than the one in which the target counts.
     denied_within_minutes: int = attrs.field(default=30, validator=[ge(1), le(24 * 60)])
+    #: How many requests a minute the API answers for each token.
+    requests_per_minute: int = attrs.field(default=300, validator=[ge(1), le(100_000)])
     #: After how many minutes without a request a person has to log in again.
     idle_minutes: int = attrs.field(default=20, validator=[ge(1), le(24 * 60)])
     #: After how many hours a person has to log in again in every case.

@@ -75,9 +75,14 @@ def refusal(status: int, message: Text | None = None, *, cure: Text | None = Non
     return Failure(status=status, message=message or _HTTP.get(status, _HTTP[400]), cure=cure or Text(""))
 
 
+def status_of(error: Exception) -> int:
+    """Return the status of the answer for an error."""
+    return int(next(_STATUSES[cls] for cls in type(error).__mro__ if cls in _STATUSES))
+
+
 def failure_of(error: Exception) -> Failure:
     """Return what is said of an error. The text of an error that is none of the product's stays unsaid."""
-    status = int(next(_STATUSES[cls] for cls in type(error).__mro__ if cls in _STATUSES))
+    status = status_of(error)
     name = type(error).__name__
     match error:
         case InputError():

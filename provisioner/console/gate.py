@@ -6,22 +6,15 @@ It is plain ASGI around the router, so that no page can forget any of it, and an
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 from urllib.parse import quote
 
+from provisioner.console.asgi import AsgiApp, Message, Receive, Scope, Send, read_body, without_body
 from provisioner.console.failures import Failure, refusal
 from provisioner.console.incoming import Incoming, UnusableRequestError, form_of
 from provisioner.console.single_sign_on import BACK_CHANNEL, CALLBACK, LOGGED_OUT
 from provisioner.console.uploads import UPLOADS, uploaded_form
 from provisioner.console.visit import SESSION, Console, Visit, own_path
 from provisioner.core.model.text import Text
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 #: The key of the scope under which pages find the visit.
 VISIT = "provisioner.visit"
@@ -61,7 +54,7 @@ class Gate:
         cookies: list[str] = []
         sender = self._with_headers(send, cookies, keeps=str(scope["path"]).startswith(_PUBLIC_FOLDER))
         if scope["method"] == "HEAD":
-            scope, sender = {**scope, "method": "GET"}, _without_body(sender)
+            scope, sender = {**scope, "method": "GET"}, without_body(sender)
         visit = None
         try:
             incoming = Incoming.of(scope)
@@ -93,9 +86,9 @@ class Gate:
         """
         incoming = visit.incoming
         if not (incoming.path in UPLOADS and incoming.has_file):
-            visit.form = form_of(await _read(receive, incoming.expect_form(with_file=False)))
+            visit.form = form_of(await read_body(receive, incoming.expect_form(with_file=False)))
         elif visit.session and self._console.site.sends_itself(incoming.headers):
-            body = await _read(receive, incoming.expect_form(with_file=True))
+            body = await read_body(receive, incoming.expect_form(with_file=True))
             visit.form, visit.upload = uploaded_form(body, incoming.headers["content-type"])
 
     async def _refuse(self, send: Send, visit: Visit | None, failure: Failure) -> None:
@@ -155,40 +148,6 @@ class Gate:
             await send(message)
 
         return send_with_headers
-
-
-async def _read(receive: Receive, largest: int) -> bytes:
-    """Return the body of a request.
-
-    Args:
-
-        receive: Returns the parts of the request, as ASGI describes it.
-
-        largest: How large the body may be, in bytes.
-
-    Raises:
-
-        UnusableRequestError: It is too large, or the browser has gone.
-    """
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise UnusableRequestError(400)
-        body += message.get("body", b"")
-        if len(body) > largest:
-            raise UnusableRequestError(413)
-        if not message.get("more_body"):
-            return bytes(body)
-
-
-def _without_body(send: Send) -> Send:
-    """Return a function that sends the same without the body, as an answer to HEAD."""
-
-    async def send_without_body(message: Message) -> None:
-        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
-
-    return send_without_body
 
 
 async def _empty() -> Message:

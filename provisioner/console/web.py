@@ -12,8 +12,12 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from provisioner.console import assets
+from provisioner.console.api.call import ROOT
+from provisioner.console.api.gate import ApiGate
+from provisioner.console.api.router import make_api
+from provisioner.console.asgi import AsgiApp, Receive, Scope, Send
 from provisioner.console.failures import Failure, failure_of, refusal
-from provisioner.console.gate import VISIT, AsgiApp, Gate
+from provisioner.console.gate import VISIT, Gate
 from provisioner.console.pages import (
     accounts,
     changes,
@@ -66,13 +70,19 @@ def make_router() -> Litestar:
 
 
 def make_web(console: Console) -> AsgiApp:
-    """Return the application.
+    """Return the application: the pages, and the API beside them.
 
     Args:
 
         console: What all requests share.
     """
-    return Gate(cast("AsgiApp", make_router()), console)
+    pages, api = Gate(cast("AsgiApp", make_router()), console), ApiGate(cast("AsgiApp", make_api()), console)
+
+    async def web(scope: Scope, receive: Receive, send: Send) -> None:
+        is_for_api = scope["type"] == "http" and f"{scope['path']}/".startswith(f"{ROOT}/")
+        await (api if is_for_api else pages)(scope, receive, send)
+
+    return web
 
 
 @get("/static/{version:str}/{name:str}", sync_to_thread=False)

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from provisioner.services.imports import Imports
     from provisioner.services.inbox import RequestInboxes
     from provisioner.services.incidents import Incidents
+    from provisioner.services.keyed_requests import KeyedRequests
     from provisioner.services.list_runs import ListRuns
     from provisioner.services.operations import Operations
     from provisioner.services.password_ages import PasswordAges
@@ -244,6 +245,13 @@ class Application:
             record=self.record,
             now=self.now,
         )
+
+    @property
+    def keyed_requests(self) -> KeyedRequests:
+        """Carries out requests to the API, each at most once."""
+        from provisioner.services.keyed_requests import KeyedRequests
+
+        return KeyedRequests(store=self.store, now=self.now)
 
     @property
     def delegation(self) -> Delegation:

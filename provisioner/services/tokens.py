@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import attrs
 
@@ -31,7 +31,7 @@ from provisioner.core.model import AccountState
 from provisioner.core.model.identifiers import code_objection, name_objection
 from provisioner.core.model.log_ins import LogInWay
 from provisioner.core.model.secret import Secret
-from provisioner.core.model.text import Text
+from provisioner.core.model.text import Text, marked
 from provisioner.net.addresses import line_of
 from provisioner.services.ids import find_id
 from provisioner.services.parts import Clock
@@ -53,6 +53,21 @@ _NO_HASH = "0" * 64
 _REFUSALS = {TokenState.EXPIRED: TokenRefusal.EXPIRED, TokenState.REVOKED: TokenRefusal.REVOKED}
 
 
+class TooManyRequestsError(DeniedError):
+    """A client has to wait.
+
+    Args:
+
+        message: Why.
+
+        free_at: Until when, in UTC.
+    """
+
+    def __init__(self, message: str, *, free_at: datetime) -> None:
+        super().__init__(message, cure=marked("try again after {time}"), time=free_at)
+        self.free_at = free_at
+
+
 class TokenThrottles:
     """What limits the use of tokens. One process has one, as long as it runs.
 
@@ -63,6 +78,7 @@ class TokenThrottles:
 
     def __init__(self, settings: ConsoleSettings) -> None:
         self.refused = Throttle(settings.denied_per_address, settings.denied_within)
+        self.requests = Throttle(settings.requests_per_minute, timedelta(minutes=1))
         #: What was written down about addresses with too many refusals: one entry for each within the period.
         self.noted = Throttle(1, settings.denied_within)
 
@@ -215,16 +231,17 @@ class Tokens:
 
         Raises:
 
-            DeniedError: Too many tokens from this address were refused.
+            TooManyRequestsError: Too many tokens from this address were refused, or the token is used too often.
         """
         line, at = line_of(address), self.now()
         free_at = self.throttles.refused.free_at(line, at)
         if free_at:
             if self.throttles.noted.try_at(line, at):
                 self._refuse(None, TokenRefusal.THROTTLED, address)
-            raise DeniedError("too many tokens were refused", cure="try again after {time}", time=free_at)
+            raise TooManyRequestsError(marked("too many tokens were refused"), free_at=free_at)
         token, refusal = self._checked(given)
         if token and refusal is None:
+            self._require_room(token, at)
             return token
         self.throttles.refused.try_at(line, at)
         self._refuse(token, refusal or TokenRefusal.UNKNOWN, address)
@@ -246,6 +263,11 @@ class Tokens:
         if token.access is not TokenAccess.WRITE:
             self._refuse(token, TokenRefusal.READ_ONLY, address)
             raise DeniedError("the token allows only reading", cure="use a token that allows changes")
+
+    def _require_room(self, token: ApiToken, at: datetime) -> None:
+        if not self.throttles.requests.try_at(token.id, at):
+            free_at = self.throttles.requests.free_at(token.id, at) or at
+            raise TooManyRequestsError(marked("the token is used too often"), free_at=free_at)
 
     def _owner(self, service: str | None, actor: str) -> str:
         """Return the owner of a new token.

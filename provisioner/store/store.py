@@ -38,6 +38,7 @@ from provisioner.store.journal.clock import StoredClock
 from provisioner.store.journal.leases import Leases
 from provisioner.store.journal.owners import new_owner
 from provisioner.store.journal.writer import Writer
+from provisioner.store.keyed_requests import StoredKeyedRequests
 from provisioner.store.last_seen import StoredLastSeen
 from provisioner.store.maintenance import StoredMaintenance
 from provisioner.store.marks import StoredMarks
@@ -123,6 +124,7 @@ class Store:
         self.collectors = StoredCollectors(database)
         self.routines = StoredRoutines(database)
         owner = new_owner()
+        self.keyed_requests = StoredKeyedRequests(database, owner=owner)
         self.slots = StoredSlots(database, owner=owner, now=now, ttl=lease_ttl)
         self._leases = Leases(
             owner=owner, time=lambda connection: database.time(connection, now), ttl=lease_ttl, clock=elapsed

@@ -65,8 +65,8 @@ SHARED = {
     "slots",
 }
 
-#: The services that only pages of the console call.
-OF_PAGES = {"account_overview", "inbox", "list_runs", "log_ins", "password_ages", "search"}
+#: The services that only the console calls.
+OF_PAGES = {"account_overview", "keyed_requests", "inbox", "list_runs", "log_ins", "password_ages", "search"}
 
 #: How commands reach a service by the application: by the name of the attribute.
 ATTRIBUTES = {"deadlines": "policy"}

@@ -8,6 +8,7 @@ from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import json_option
 from provisioner.cli.session import Session
 from provisioner.core.api.messages import Passage
+from provisioner.documents import clearance_document
 from provisioner.services.clearance import ClearanceAnswer
 
 
@@ -42,19 +43,13 @@ def command(session: Session, person_id: str, *, passage: str | None) -> ExitCod
 
 def _tell(session: Session, person_id: str, passage: str, answer: ClearanceAnswer) -> None:
     output = session.output
-    blocks = [
-        {"subject": block.subject, "reason": output.said(block.reason), "cure": output.said(block.cure)}
-        for block in answer.blocks
-    ]
-    remarks = [output.said(remark) for remark in answer.remarks]
-    document = {"person": person_id, "passage": passage, "clear": answer.is_clear, "blocks": blocks}
-    output.document({**document, "remarks": remarks} if remarks else document)
+    output.document(clearance_document(person_id, passage, answer, output.said))
     if answer.is_clear:
         output.say("{person}: may be processed", person=person_id)
     else:
         output.say("{person}: may not be processed yet", person=person_id)
-    for remark in remarks:
-        output.line(f"  {remark}")
-    for block in blocks:
-        output.line(f"  {block['subject']}: {block['reason']}")
-        output.line(f"  -> {block['cure']}")
+    for remark in answer.remarks:
+        output.line(f"  {output.said(remark)}")
+    for block in answer.blocks:
+        output.line(f"  {block.subject}: {output.said(block.reason)}")
+        output.line(f"  -> {output.said(block.cure)}")

@@ -10,7 +10,7 @@ from provisioner.cli.options import changing, json_option
 from provisioner.cli.session import Session
 from provisioner.core.engine.limits import IN_TOTAL, HeldRun
 from provisioner.core.model.text import Text
-from provisioner.documents import Document, iso, operation_document
+from provisioner.documents import held_run_document, operation_document
 from provisioner.services.held_runs import held_runs
 from provisioner.services.parts import authority_of
 
@@ -48,7 +48,7 @@ def staged(session: Session) -> ExitCode:
     """
     with session.store() as store:
         waiting = held_runs(store, authority_of(session.configuration, store), viewer=session.actor)
-    session.output.document({"items": [_document(held.run) | {"logins": list(held.logins)} for held in waiting]})
+    session.output.document({"items": [held_run_document(held.run, held.logins) for held in waiting]})
     session.output.table(
         ("id", "held on", "actor", "reason", "operations", "share"), [_row(session, held.run) for held in waiting]
     )
@@ -101,20 +101,6 @@ def discard(session: Session, run_id: str, *, reason: str, dry_run: bool) -> Exi
             )
         )
     return ExitCode.DONE
-
-
-def _document(run: HeldRun) -> Document:
-    return {
-        "id": run.id,
-        "staged_at": iso(run.at),
-        "actor": run.actor,
-        "reason": run.reason,
-        "target": None if run.target == IN_TOTAL else run.target,
-        "affected": run.affected,
-        "out_of": run.out_of,
-        "percent": run.percent,
-        "operations": run.operations,
-    }
 
 
 def _row(session: Session, run: HeldRun) -> tuple[str, ...]:

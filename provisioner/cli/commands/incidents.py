@@ -8,10 +8,9 @@ from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import json_option, recording
 from provisioner.cli.session import Session
 from provisioner.core.governance.incidents import IncidentState
-from provisioner.documents import Document, incident_document, iso
+from provisioner.documents import incident_document, incident_step_document
 from provisioner.services.incidents import (
     HandledIncident,
-    PastStep,
     find_incident,
     shown_troubles,
     shown_with_steps,
@@ -116,15 +115,11 @@ def show(session: Session, incident_id: str) -> ExitCode:
 
 def _tell(session: Session, found: HandledIncident, *, dry_run: bool) -> ExitCode:
     document = incident_document(found.incident, found.unit.custodian)
-    session.output.document({**document, "steps": [_step_document(step) for step in found.steps]})
+    session.output.document({**document, "steps": [incident_step_document(step) for step in found.steps]})
     _draw(session, found)
     if dry_run:
         session.output.say("this is a dry run, nothing was changed")
     return ExitCode.DONE
-
-
-def _step_document(step: PastStep) -> Document:
-    return {"at": iso(step.at), "kind": step.kind.value, "actor": step.actor, "unit": step.unit}
 
 
 def _draw(session: Session, found: HandledIncident) -> None:

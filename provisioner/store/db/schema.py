@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 #: The revision of Alembic that these tables have. Revisions are counted, so a later one is larger.
-REVISION = "0027"
+REVISION = "0028"
 
 #: Where Alembic keeps the revision of a store.
 _version = Table(

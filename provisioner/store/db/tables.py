@@ -522,6 +522,23 @@ tokens = Table(
     sqlite_with_rowid=False,
 )
 
+#: The requests to the API that have a key, and their answers. Those without an answer were interrupted, or go on.
+keyed_requests = Table(
+    "keyed_requests",
+    metadata,
+    Column("actor", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("owner", String, nullable=False),
+    Column("begun_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
+    Column("status", Integer),
+    Column("media_type", String),
+    Column("body", Text),
+    Column("location", String),
+    sqlite_with_rowid=False,
+)
+
 #: Request forms. The account of one that asks for an opening may not be there yet.
 requests = Table(
     "requests",

@@ -1,0 +1,49 @@
+"""What several subjects share: the parameters of lists, and the answer of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from litestar.params import PathParameter, QueryParameter
+from litestar.response import Response
+
+from provisioner.console.api.call import FURTHEST, LARGEST_PAGE, Call
+from provisioner.core.engine.plan import Refused, Unchanged
+from provisioner.core.model import Operation
+from provisioner.documents import operation_document
+from provisioner.services.runs import Run
+
+#: How many items a page of a list has.
+Limit = Annotated[int, QueryParameter(ge=1, le=LARGEST_PAGE, description="How many items the page has at most.")]
+
+#: How many items come before the page.
+Offset = Annotated[int, QueryParameter(ge=0, le=FURTHEST, description="How many items come before the page.")]
+
+#: The ID of something, or the first characters of it.
+Id = Annotated[str, PathParameter(min_length=1, max_length=100, description="The ID, or the first characters of it.")]
+
+#: A login.
+Login = Annotated[str, PathParameter(min_length=1, max_length=100, description="The login, with or without domain.")]
+
+
+def run_answer(call: Call, run: Run) -> Response[Any]:
+    """Carry a run out, and return what became of it."""
+    run.wait()
+    return operations_answer(call, run.ended, run.unchanged, run.refused)
+
+
+def operations_answer(
+    call: Call, operations: Iterable[Operation], unchanged: Iterable[Unchanged] = (), refused: Iterable[Refused] = ()
+) -> Response[Any]:
+    """Return the answer with the operations of a run, and with the accounts that have none."""
+    said = call.said
+    return call.answer(
+        {
+            "operations": [
+                operation_document(operation, said) for operation in call.app.runs.shown(operations, viewer=call.actor)
+            ],
+            "unchanged": [{"login": one.login, "reason": said(one.reason)} for one in unchanged],
+            "refused": [{"login": one.login, "reason": said(one.reason), "cure": said(one.cure)} for one in refused],
+        }
+    )

@@ -1,0 +1,114 @@
+"""Requests to the API that are sent again: each takes effect at most once, whatever happens to the process.
+
+Before anything is changed, the key of the request is stored. After the change, the answer is stored. If the process
+ends between the two, nobody knows whether the change was made, so the request is not carried out again: it is answered
+with an error that says so, and the client has to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import attrs
+
+from provisioner.core.api.errors import BusyError, InputError, NotReadyError, Problem, ProvisionerError, TargetError
+from provisioner.core.model.keyed_requests import KeyedAnswer
+from provisioner.core.model.text import Text, marked
+from provisioner.services.parts import Clock
+from provisioner.store import Store
+
+#: For how long a key is known.
+KEPT = timedelta(hours=24)
+
+#: Errors after which nothing was changed and the same request may work later. They are not kept.
+_PASSING = (NotReadyError, TargetError)
+
+
+class InterruptedRequestError(ProvisionerError):
+    """A request with this key was interrupted. It is unknown whether it took effect."""
+
+
+@attrs.frozen(kw_only=True)
+class KeyedRequests:
+    """Carries out requests that have a key.
+
+    Args:
+
+        store: The stored data.
+
+        now: The clock.
+    """
+
+    store: Store
+    now: Clock
+
+    def once(
+        self,
+        actor: str,
+        key: str,
+        fingerprint: str,
+        act: Callable[[], KeyedAnswer],
+        refuse: Callable[[Exception], KeyedAnswer],
+    ) -> KeyedAnswer:
+        """Carry a request out, or return the answer to the earlier one with the same key.
+
+        Args:
+
+            actor: In whose name it is sent. Others may use the same key for something else.
+
+            key: Its key.
+
+            fingerprint: The SHA-256 of what is asked for.
+
+            act: Carries it out.
+
+            refuse: Returns the answer for an error.
+
+        Raises:
+
+            InputError: An earlier request with this key asked for something else.
+
+            BusyError: An earlier request with this key has no answer yet.
+
+            InterruptedRequestError: The process that worked on it has ended.
+
+            NotReadyError: Nothing was changed, and the request can be sent again with the same key.
+
+            TargetError: The same.
+
+            StoreError: The store failed.
+        """
+        requests = self.store.keyed_requests
+        earlier = requests.begin(actor, key, fingerprint, at=self.now(), keep=KEPT)
+        if earlier is None:
+            try:
+                return self._carried_out(actor, key, act, refuse)
+            finally:
+                requests.end(actor, key)
+        if earlier.fingerprint != fingerprint:
+            message = Text("another request was sent with this key")
+            raise InputError([Problem(field="Idempotency-Key", message=message)])
+        if earlier.answer:
+            return earlier.answer
+        if requests.is_under_way(earlier):
+            raise BusyError("the request with this key is being carried out", cure="send it again in a few seconds")
+        raise InterruptedRequestError(
+            marked("the request with this key was interrupted after {time}, and it is unknown whether it took effect"),
+            cure=marked("look whether it did; if not, send it with a new key"),
+            time=earlier.begun_at,
+        )
+
+    def _carried_out(
+        self, actor: str, key: str, act: Callable[[], KeyedAnswer], refuse: Callable[[Exception], KeyedAnswer]
+    ) -> KeyedAnswer:
+        requests = self.store.keyed_requests
+        try:
+            answer = act()
+        except _PASSING:
+            requests.forget(actor, key)
+            raise
+        except Exception as error:
+            answer = refuse(error)
+        requests.answer(actor, key, answer)
+        return answer

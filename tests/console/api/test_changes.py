@@ -1,0 +1,95 @@
+"""Changes over the API: each takes effect once, and its answer is the same for the same key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from provisioner.core.governance.roles import Role
+from provisioner.testing.faults import Fault
+from tests.console.api.conftest import Program
+from tests.console.test_routes import held_run
+from tests.console_office import ADMINISTRATOR, OFFICER, SUPERVISOR, TEACHER, Office
+
+KEY = "0190c0de-0000-7000-8000-000000000001"
+
+
+def test_a_request_that_is_sent_twice_changes_once(office: Office, program: Callable[..., Program]) -> None:
+    asks = program(TEACHER)
+    first = asks.post("/incidents", {"login": "okul46", "text": "giremiyorum"}, key=KEY)
+    before = office.kinds()
+    again = asks.post("/incidents", {"login": "okul46", "text": "giremiyorum"}, key=KEY)
+
+    assert (again.status_code, again.content, again.headers["location"]) == (
+        201,
+        first.content,
+        first.headers["location"],
+    )
+    assert office.kinds() == before
+    assert asks.get(first.headers["location"].removeprefix("/api/v1")).json() == first.json()
+
+
+def test_a_key_is_not_used_for_something_else(office: Office, program: Callable[..., Program]) -> None:
+    asks = program(TEACHER)
+    asks.post("/incidents", {"login": "okul46", "text": "giremiyorum"}, key=KEY)
+    before = office.kinds()
+    other_body = asks.post("/incidents", {"login": "okul46", "text": "başka"}, key=KEY)
+    other_path = asks.post("/accounts/okul46/close", {"reason": "deneme"}, key=KEY)
+
+    assert [(one.status_code, one.json()["items"][0]["field"]) for one in (other_body, other_path)] == [
+        (422, "Idempotency-Key"),
+        (422, "Idempotency-Key"),
+    ]
+    assert office.kinds() == before
+
+
+def test_a_denial_stays_a_denial_for_its_key(office: Office, program: Callable[..., Program]) -> None:
+    service = program("service:personel")
+    denied = service.post("/accounts/okul46/close", {"reason": "deneme"}, key=KEY)
+    office.harness.app.delegation.grant("service:personel", Role.OFFICER, unit="ilce", actor=ADMINISTRATOR)
+
+    assert denied.status_code == 403
+    assert service.post("/accounts/okul46/close", {"reason": "deneme"}, key=KEY).content == denied.content
+    done = service.post("/accounts/okul46/close", {"reason": "deneme"})
+    assert [one["state"] for one in done.json()["operations"]] == ["done"]
+
+
+def test_what_stays_to_do_is_told(office: Office, program: Callable[..., Program]) -> None:
+    office.faults.on("account_close", Fault.CANNOT_CONNECT)
+    answer = program(OFFICER).post("/accounts/okul46/close", {"reason": "deneme"})
+    [operation] = answer.json()["operations"]
+
+    assert (answer.status_code, operation["state"]) == (200, "incomplete")
+    assert operation["error"]["class"] == "UnavailableError"
+
+
+def test_a_request_goes_from_its_author_to_its_officer(office: Office, program: Callable[..., Program]) -> None:
+    body = {"login": "okul46", "kind": "rotate", "reason": "unuttum"}
+    made = program(TEACHER).post("/requests", body)
+    address = made.headers["location"].removeprefix("/api/v1")
+    assert [one["id"] for one in program(SUPERVISOR).get("/requests/inbox").json()["to_decide"]] == [made.json()["id"]]
+    assert program(SUPERVISOR).post(f"{address}/approve").json()["state"] == "approved"
+    before = office.password(TEACHER)
+
+    run = program(OFFICER).post(f"{address}/execute")
+    assert [one["state"] for one in run.json()["operations"]] == ["done"]
+    assert office.password(TEACHER) != before
+    assert office.password(TEACHER) not in run.text
+    assert program(TEACHER).get(address).json()["state"] == "archived"
+
+
+def test_what_nobody_can_request_is_refused(program: Callable[..., Program]) -> None:
+    answer = program(TEACHER).post("/requests", {"login": "okul46", "kind": "delete", "reason": "deneme"})
+
+    assert (answer.status_code, answer.json()["items"][0]["field"]) == (422, "kind")
+
+
+def test_a_released_run_is_carried_out_after_the_answer(office: Office, program: Callable[..., Program]) -> None:
+    run = held_run(office)
+    answer = program(ADMINISTRATOR).post(f"/held-runs/{run}/release", {"reason": "denetlendi"})
+    office.console.background.close()
+
+    assert (answer.status_code, answer.json()) == (202, {"run": run, "operations": 3})
+    states = {
+        one.login: str(one.state) for one in office.harness.store.accounts.get_many(["baska46", "ilce46"]).values()
+    }
+    assert states == {"baska46": "closed", "ilce46": "closed"}
