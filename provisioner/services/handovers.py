@@ -166,7 +166,7 @@ class Handovers:
         """
         [account] = self.accounts.find([login])
         self.authority.require(initiator.actor, {Role.OFFICER}, account.unit)
-        receiver = to or self._it_custodian()
+        receiver = to or self.it_custodian()
         return self.planner.hand_over(account, to=receiver, outgoing=outgoing, initiator=initiator)
 
     def readable(self, *, viewer: str, limit: int) -> list[HandoverRecord]:
@@ -185,7 +185,7 @@ class Handovers:
         """Return the ids of those operations of a plan of which there is a record by now."""
         return list(self.store.handovers.get_many(work.operation.id for work in plan.work))
 
-    def _it_custodian(self) -> str:
+    def it_custodian(self) -> str:
         """Return who keeps accounts whose post is vacant.
 
         Raises:

@@ -42,6 +42,7 @@ ALLOWED = {
     ("POST", "/accounts/{login:str}/handover"): {ADMINISTRATOR},
     ("GET", "/handovers"): ALL,
     ("GET", "/handovers/{operation_id:str}"): READERS | {SUPERVISOR},
+    ("GET", "/handovers/{operation_id:str}/pdf"): READERS | {SUPERVISOR},
     ("GET", "/clearance"): ALL,
     ("GET", "/incidents"): ALL,
     ("GET", "/incidents/new"): ALL,
@@ -193,7 +194,7 @@ def test_no_route_is_forgotten() -> None:
     found = set(routes())
 
     assert found == ALLOWED.keys() | PUBLIC | AT_PROVIDER
-    assert len(found) == 54
+    assert len(found) == 55
 
 
 def test_every_route_answers_only_those_who_may(office: Office) -> None:
@@ -225,7 +226,7 @@ def test_every_route_answers_only_those_who_may(office: Office) -> None:
             assert answer.status_code in expected, (method, path, role, answer.status_code, answer.text)
             compared += 1
 
-    assert compared == (len(ALLOWED) - 1) * len(ROLES) == 225
+    assert compared == (len(ALLOWED) - 1) * len(ROLES) == 230
 
 
 def test_nobody_gets_anything_without_a_session(office: Office) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from litestar.response import Response
 
 from provisioner import handover_record
+from provisioner.console import pdf
 from provisioner.console.failures import Failure, failure_of
 from provisioner.console.pages.log_in import require_proof
 from provisioner.console.routing import changes, reads
@@ -29,6 +31,8 @@ _LONGEST = 100
 @reads("/accounts/{login:str}/handover")
 def prepare(visit: Visiting, login: FromPath[str]) -> Response[str]:
     """Search for the person who receives an account; with a person, show what would be done."""
+    if "vacant" in visit.incoming.query:
+        return _to_it_unit(visit, login)
     successor = visit.incoming.query.get("to", "").strip()[:_LONGEST]
     if not successor:
         return _form(visit, login)
@@ -71,15 +75,39 @@ def records(visit: Visiting) -> Response[str]:
 @reads("/handovers/{operation_id:str}")
 def record(visit: Visiting, operation_id: FromPath[str]) -> Response[str]:
     """Show a record to print and to sign."""
+    return visit.page("handover_record.html", has_pdf=pdf.is_possible(), **_record(visit, operation_id))
+
+
+@reads("/handovers/{operation_id:str}/pdf")
+def record_pdf(visit: Visiting, operation_id: FromPath[str]) -> Response[bytes]:
+    """Return a record as a PDF file, to print and to sign."""
+    if not pdf.is_possible():
+        raise NotFoundException
+    values = _record(visit, operation_id)
+    content = pdf.pdf_of(visit.html("handover_pdf.html", **values))
+    name = f"handover-{values['record'].handover.login}.pdf"
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type="application/pdf", headers=headers)
+
+
+def _record(visit: Visit, operation_id: str) -> dict[str, Any]:
     found = find_handover(visit.app.store, visit.app.privacy(visit.person), operation_id, whole=True)
     said = visit.phrasing.said
-    return visit.page(
-        "handover_record.html",
-        record=found,
-        rows=handover_record.rows(found, said, visit.time),
-        signatures=handover_record.signatures(found, said),
-        note=handover_record.note(said),
-    )
+    return {
+        "record": found,
+        "rows": handover_record.rows(found, said, visit.time),
+        "signatures": handover_record.signatures(found, said),
+        "note": handover_record.note(said),
+    }
+
+
+def _to_it_unit(visit: Visit, login: str) -> Response[Any]:
+    """Lead to the plan that hands an account over to the custodian of the IT unit, because the post is vacant."""
+    try:
+        custodian = visit.app.handovers.it_custodian()
+    except ProvisionerError as error:
+        return _form(visit, login, failure=failure_of(error))
+    return visit.redirect(f"/accounts/{login}/handover?to={custodian}")
 
 
 def _plan(visit: Visit, login: str, successor: str, *, outgoing: str | None, reason: str) -> Plan:
@@ -108,6 +136,7 @@ def _form(
         receiver=_receiver(visit, successor),
         reason=reason,
         preview=preview,
+        has_it_unit=bool(visit.app.handovers.it_unit),
         failure=failure,
     )
 
@@ -120,4 +149,4 @@ def _receiver(visit: Visit, successor: str) -> Person | None:
         return None
 
 
-HANDLERS = (prepare, hand_over, records, record)
+HANDLERS = (prepare, hand_over, records, record, record_pdf)
