@@ -19,9 +19,9 @@ unexport PYTHONDONTWRITEBYTECODE
 TRANSLATIONS := $(wildcard provisioner/locale/*/LC_MESSAGES/*.po plugins/*/*/locale/*/LC_MESSAGES/*.po)
 READY := $(VENV)/.installed-dev $(TRANSLATIONS:.po=.mo)
 
-## The whole story, on this machine. Installs nothing outside .venv.
+## The whole story, on this machine; with DEMO=--console, a browser can look around in the end. Installs nothing outside .venv.
 demo: $(VENV)/.installed
-	@$(BIN)/provisioner demo
+	@$(BIN)/provisioner demo $(DEMO)
 
 ## Every check, and the tests whatever the checks find; installs the servers' Debian packages where it may.
 test: servers $(READY)
@@ -85,7 +85,7 @@ $(BIN)/python:
 
 # The installation compiles the translations; developers need not install again after each change.
 $(VENV)/.installed: pyproject.toml compile_messages.py $(TRANSLATIONS) | $(BIN)/python
-	$(PIP) install --editable .
+	$(PIP) install --editable '.[console]'
 	@touch $@
 
 # Dependency groups need pip 25.1.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import attrs
 import httpx
 import pytest
 
@@ -19,16 +21,35 @@ pytestmark = pytest.mark.slow
 
 DEMO = Path(__file__).parents[1] / "provisioner" / "demo"
 
+PLACES = re.compile(r"http://127\.0\.0\.1:\d+")
+
+#: The phone of the last person whom the demo names.
+OFFICERS_NUMBER = "+905940004611"
+
 TURKISH = turkish(DEMO.parent)
 
 #: How many claims the story makes.
 CLAIMS = 24
 
 
+def _command(*arguments: str, before: str = "pass") -> list[str]:
+    """Return how to run the demo as a program, after something was done to it."""
+    return [sys.executable, "-c", f"{before}; from provisioner.cli import main; main()", *arguments]
+
+
 def _demo(*arguments: str, before: str = "pass") -> subprocess.CompletedProcess[str]:
-    """Run the demo as a program, after something was done to it."""
-    program = f"{before}; from provisioner.cli import main; main()"
-    return subprocess.run([sys.executable, "-c", program, *arguments], check=False, capture_output=True, text=True)
+    return subprocess.run(_command(*arguments, before=before), check=False, capture_output=True, text=True)
+
+
+@attrs.frozen
+class Told:
+    """The story as it was told, with the console in the end."""
+
+    stdout: str
+    stderr: str
+    returncode: int
+    #: The answers to log-ins of the people whom the demo names, by login.
+    log_ins: dict[str, int]
 
 
 @pytest.fixture(name="folder", scope="module")
@@ -37,14 +58,46 @@ def _folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(name="told", scope="module")
-def _told(folder: Path) -> subprocess.CompletedProcess[str]:
+def _told(folder: Path) -> Told:
     """The story in Turkish, with its files kept."""
-    return _demo("--lang", "tr", "demo", "--keep", str(folder))
+    command = _command("--lang", "tr", "demo", "--keep", str(folder), "--console", "--port", "0")
+    errors = folder.parent / "errors.txt"
+    with (
+        errors.open("w") as stderr,
+        subprocess.Popen(
+            ["env", "--default-signal", *command], stdout=subprocess.PIPE, stderr=stderr, text=True
+        ) as demo,
+    ):
+        assert demo.stdout
+        lines = []
+        try:
+            for line in demo.stdout:
+                lines.append(line)
+                if OFFICERS_NUMBER in line:
+                    break
+            log_ins = _log_ins("".join(lines), folder)
+        finally:
+            demo.send_signal(signal.SIGINT)
+            rest, _ = demo.communicate(timeout=120)
+    return Told("".join(lines) + rest, errors.read_text(), demo.returncode, log_ins)
+
+
+def _log_ins(told: str, folder: Path) -> dict[str, int]:
+    """Log in as everybody whom the demo names, with the password on the phone."""
+    url = PLACES.findall(told)[-1]
+    found = {}
+    for login, number in re.findall(r"^  (\S+) \(.+\)\n.+sms-simulator inbox .+ (\+\d+)$", told, re.MULTILINE):
+        password = [one.password for one in Inbox(folder / "phones.sqlite").messages(number) if one.password][-1]
+        with httpx.Client(base_url=url, trust_env=False) as browser:
+            csrf = re.findall(r'name="csrf" value="([^"]+)"', browser.get("/login").text)[0]
+            form = {"csrf": csrf, "login": login, "password": password, "next": "/"}
+            found[login] = browser.post("/login", data=form, headers={"origin": url}).status_code
+    return found
 
 
 @pytest.mark.server("slapd")
 def test_the_story_is_told_on_a_real_directory_and_everything_is_proved(
-    told: subprocess.CompletedProcess[str],
+    told: Told,
 ) -> None:
     proofs = re.findall(r"^  ([+-]) +(\d+)/(\d+) +(.+)$", told.stdout, re.MULTILINE)
 
@@ -56,7 +109,12 @@ def test_the_story_is_told_on_a_real_directory_and_everything_is_proved(
 
 
 @pytest.mark.server("slapd")
-def test_no_password_is_shown(told: subprocess.CompletedProcess[str], folder: Path) -> None:
+def test_the_people_it_names_log_in_at_the_console(told: Told) -> None:
+    assert told.log_ins == dict.fromkeys(("stratejigelistirme46", "kmarasmem", "bilgiislemegitek46"), 303)
+
+
+@pytest.mark.server("slapd")
+def test_no_password_is_shown(told: Told, folder: Path) -> None:
     messages = Inbox(folder / "phones.sqlite").messages()
     passwords = [
         message.password for message in messages if "password:" in message.text or "parolaniz:" in message.text
@@ -67,17 +125,17 @@ def test_no_password_is_shown(told: subprocess.CompletedProcess[str], folder: Pa
 
 
 @pytest.mark.server("slapd")
-def test_nothing_is_left_running(told: subprocess.CompletedProcess[str]) -> None:
-    places = re.findall(r"http://127\.0\.0\.1:\d+", told.stdout)
+def test_nothing_is_left_running(told: Told) -> None:
+    places = PLACES.findall(told.stdout)
 
-    assert len(places) == 2
+    assert len(places) == 3
     for place in places:
         with pytest.raises(httpx.ConnectError):
             httpx.get(place, trust_env=False)
 
 
 @pytest.mark.server("slapd")
-def test_a_folder_in_use_is_left_alone(told: subprocess.CompletedProcess[str], folder: Path) -> None:
+def test_a_folder_in_use_is_left_alone(told: Told, folder: Path) -> None:
     assert told.returncode == 0
     before = {path: path.read_bytes() for path in folder.iterdir()}
     again = _demo("demo", "--keep", str(folder))

@@ -38,6 +38,9 @@ language = "{language}"
 domain = "meb.gov.tr"
 plate_code = "46"
 
+[authority]
+administrators = ["demo"]
+
 # The demonstration sends warnings at whatever hour it runs.
 [notices]
 quiet_hours = ""

@@ -31,7 +31,7 @@ def serve(session: Session, *, host: str, port: int, demo: bool) -> ExitCode:
     --demo, it needs the tables [authority] and [console] in the configuration, and a reverse proxy with TLS. When the
     console is ready, the command prints its URL. It runs until it receives SIGTERM or SIGINT.
     """
-    _require_libraries()
+    require_libraries()
     from provisioner.console.server import serve as serve_console
 
     def ready(url: str) -> None:
@@ -44,7 +44,13 @@ def serve(session: Session, *, host: str, port: int, demo: bool) -> ExitCode:
     return ExitCode.DONE
 
 
-def _require_libraries() -> None:
+def require_libraries() -> None:
+    """Check that what the extra ``console`` installs is there.
+
+    Raises:
+
+        ConfigurationError: It is not.
+    """
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         raise ConfigurationError(
