@@ -82,12 +82,18 @@ def _told(folder: Path) -> Told:
     return Told("".join(lines) + rest, errors.read_text(), demo.returncode, log_ins)
 
 
+def _passwords(folder: Path, number: str | None = None) -> list[str]:
+    """Return the passwords that a phone has received, or all phones."""
+    messages = Inbox(folder / "phones.sqlite").messages(number)
+    return [message.password for message in messages if "password:" in message.text or "parolaniz:" in message.text]
+
+
 def _log_ins(told: str, folder: Path) -> dict[str, int]:
     """Log in as everybody whom the demo names, with the password on the phone."""
     url = PLACES.findall(told)[-1]
     found = {}
     for login, number in re.findall(r"^  (\S+) \(.+\)\n.+sms-simulator inbox .+ (\+\d+)$", told, re.MULTILINE):
-        password = [one.password for one in Inbox(folder / "phones.sqlite").messages(number) if one.password][-1]
+        password = _passwords(folder, number)[-1]
         with httpx.Client(base_url=url, trust_env=False) as browser:
             csrf = re.findall(r'name="csrf" value="([^"]+)"', browser.get("/login").text)[0]
             form = {"csrf": csrf, "login": login, "password": password, "next": "/"}
@@ -115,10 +121,7 @@ def test_the_people_it_names_log_in_at_the_console(told: Told) -> None:
 
 @pytest.mark.server("slapd")
 def test_no_password_is_shown(told: Told, folder: Path) -> None:
-    messages = Inbox(folder / "phones.sqlite").messages()
-    passwords = [
-        message.password for message in messages if "password:" in message.text or "parolaniz:" in message.text
-    ]
+    passwords = _passwords(folder)
 
     assert len(passwords) == 74
     assert not [password for password in passwords if password in told.stdout + told.stderr]
