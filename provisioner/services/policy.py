@@ -254,19 +254,31 @@ class Deadlines:
         self.make_sweep(clock_confirmed_by).require_clock()
         return self.simulate(days=1)
 
-    def simulate(self, *, days: int, viewer: str | None = None) -> Forecast:
+    def simulate(self, *, days: int) -> Forecast:
         """Return what one sweep a day would do, if every action succeeded. Nothing is changed.
 
         Args:
 
             days: How many days, today included.
-
-            viewer: Only for accounts that this person may read; by default, for all.
         """
+        return self._simulated(self.store.schedule.accounts_after(""), days)
+
+    def calendar(self, *, days: int, viewer: str) -> Forecast:
+        """Return the same for the accounts that one person may read.
+
+        Args:
+
+            days: How many days, today included.
+
+            viewer: Who reads it.
+        """
+        privacy = Privacy(self.authority, viewer)
+        readable = (list(privacy.readable(page)) for page in self.store.schedule.accounts_after(""))
+        return self._simulated(readable, days)
+
+    def _simulated(self, pages: Iterable[Sequence[Account]], days: int) -> Forecast:
         simulation = Simulation(policy=self.policy, time_zone=self.policy.time_zone, may=self._may)
-        privacy = Privacy(self.authority, viewer) if viewer is not None else None
-        for page in self.store.schedule.accounts_after(""):
-            accounts = list(privacy.readable(page)) if privacy else page
+        for accounts in pages:
             units = self.store.units.get_many({account.unit for account in accounts})
             simulation.add(accounts, units, self.store.marks.get_many([account.login for account in accounts]))
         found = list(simulation.days(self.now(), days))

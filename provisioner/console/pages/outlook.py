@@ -73,7 +73,7 @@ def _forecast(visit: Visit) -> BegunForecast:
         known = console.forecasts.of(person)
         if known is None or known.day != today or _is_to_be_made_again(visit, known):
             deadlines = visit.app.deadlines
-            under_way = console.background.look(lambda: deadlines.simulate(days=_DAYS, viewer=person))
+            under_way = console.background.look(lambda: deadlines.calendar(days=_DAYS, viewer=person))
             known = BegunForecast(began_at=now, day=today, under_way=under_way)
             console.forecasts.keep(person, known)
     return known
