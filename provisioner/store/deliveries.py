@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Case, Column, Select, bindparam, case, delete, exists, func, select, update
+from sqlalchemy import Case, Column, Select, Update, bindparam, case, delete, exists, func, select, update
 from sqlalchemy import Row as StoredRow
 
 from provisioner.core.api.events import (
@@ -117,6 +117,8 @@ _NOTE_ASKED = (
     .where(_THIS)
     .values(asked=deliveries.c.asked + 1, next_ask_at=bindparam("new_next_ask_at", type_=UtcDateTime()))
 )
+
+_PUT_OFF = update(deliveries).where(_THIS).values(next_ask_at=bindparam("new_next_ask_at", type_=UtcDateTime()))
 
 
 def taken_up(event: OperationPlanned) -> Change:
@@ -315,10 +317,22 @@ class StoredDeliveries:
 
             StoreError: The store failed.
         """
+        self._schedule(_NOTE_ASKED, ids, next_ask_at)
+
+    def put_off(self, ids: Collection[str], next_ask_at: datetime, /) -> None:
+        """Note when gateways are asked about these messages, about which they could not be asked now.
+
+        Raises:
+
+            StoreError: The store failed.
+        """
+        self._schedule(_PUT_OFF, ids, next_ask_at)
+
+    def _schedule(self, change: Update, ids: Collection[str], next_ask_at: datetime) -> None:
         if ids:
             with self._database.write() as connection:
                 rows = [{"this": delivery_id, "new_next_ask_at": next_ask_at} for delivery_id in ids]
-                run(connection, _NOTE_ASKED, rows)
+                run(connection, change, rows)
 
     def _found(self, query: Select[Any]) -> list[PasswordDelivery]:
         return [_delivery(row) for row in self._reader.all(query)]

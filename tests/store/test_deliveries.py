@@ -163,6 +163,9 @@ def test_what_waits_for_a_report_is_not_found(harness: Harness, clock: FakeClock
     deliveries.note_asked([delivery.id], NOON + timedelta(hours=1))
     assert deliveries.to_ask(NOON) == []
     assert [found.asked for found in deliveries.to_ask(NOON + timedelta(hours=1))] == [1]
+    deliveries.put_off([delivery.id], NOON + timedelta(hours=2))
+    assert deliveries.to_ask(NOON + timedelta(hours=1)) == []
+    assert [found.asked for found in deliveries.to_ask(NOON + timedelta(hours=2))] == [1]
     assert deliveries.overdue(NOON) == []
     assert [found.id for found in deliveries.overdue(NOON + timedelta(hours=24))] == [delivery.id]
 

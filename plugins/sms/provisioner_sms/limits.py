@@ -1,9 +1,10 @@
-"""Bounds how many messages a gateway gets in a second, and at the same time."""
+"""Bounds how many messages a gateway gets in a second and at the same time, and how many questions in a period."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -11,6 +12,48 @@ import attrs
 
 from provisioner.core.api.errors import ThrottledError
 from provisioner_sms.settings import LONGEST_WAIT
+
+
+@attrs.define(eq=False, kw_only=True)
+class Quota:
+    """The number of questions that a provider answers in a period. Threads can share it.
+
+    Args:
+
+        most: The number.
+
+        period: The period, in seconds.
+
+        seconds: The clock.
+    """
+
+    most: int
+    period: float
+    seconds: Callable[[], float] = time.monotonic
+    #: When the last questions were asked, by the clock.
+    _asked_at: deque[float] = attrs.field(factory=deque, init=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+
+    def take(self) -> None:
+        """Count a question.
+
+        Raises:
+
+            ThrottledError: There were too many. Nothing may be asked now.
+        """
+        with self._lock:
+            now = self.seconds()
+            if len(self._asked_at) == self.most:
+                wait = self._asked_at[0] + self.period - now
+                if wait > 0:
+                    raise ThrottledError(
+                        "the provider answers {count} questions in {seconds} seconds",
+                        retry_after=wait,
+                        count=self.most,
+                        seconds=self.period,
+                    )
+                self._asked_at.popleft()
+            self._asked_at.append(now)
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -15,7 +15,7 @@ from operator import attrgetter
 
 import attrs
 
-from provisioner.core.api.errors import BusyError, TargetError
+from provisioner.core.api.errors import BusyError, TargetError, ThrottledError
 from provisioner.core.api.events import DeadlineMet, DeliveryChanged, DeliverySettled
 from provisioner.core.api.messages import DeliveryState, ProbeDelivery
 from provisioner.core.api.rules import Action, Deadline
@@ -112,13 +112,18 @@ class FollowUp:
             self._note(delivery, state)
 
     def _ask(self) -> None:
+        """Ask the gateways about what is due. A later run asks those that limit the questions about the rest."""
+        begun_at = self._now()
         channels = {channel.name: channel for channel in able(self.engine.context.channels, "delivery_probe")}
         stop = self.engine.context.retry.stop
         with ThreadPoolExecutor(PARALLEL, thread_name_prefix="deliveries") as pool:
-            while not stop.is_set() and (due := self.agenda.deliveries.to_ask(self._now())):
-                for delivery, state in zip(due, pool.map(lambda asked: _answer(asked, channels), due), strict=True):
-                    self._note(delivery, state)
-                self._note_asked(due)
+            while not stop.is_set() and (due := self.agenda.deliveries.to_ask(begun_at)):
+                answers = dict(zip(due, pool.map(lambda asked: _answer(asked, channels), due), strict=True))
+                for delivery, state in answers.items():
+                    self._note(delivery, state or delivery.state)
+                self._note_asked([delivery for delivery, state in answers.items() if state])
+                unasked = [delivery.id for delivery, state in answers.items() if state is None]
+                self.agenda.deliveries.put_off(unasked, begun_at + _LIMITED)
 
     def _note_asked(self, asked: Sequence[PasswordDelivery]) -> None:
         policy = self.engine.context.retry.policy
@@ -311,6 +316,9 @@ class FollowUp:
         return self.agenda.units.get_many([code]).get(code) if code else None
 
 
+#: After how long a gateway that limits the questions is asked again.
+_LIMITED = timedelta(minutes=1)
+
 #: The ends of an operation after which there is no new password.
 _IN_VAIN = frozenset({OperationState.FAILED, OperationState.UNDONE})
 
@@ -376,8 +384,8 @@ def changed(delivery: PasswordDelivery, state: MessageState, at: datetime, *, ac
     )
 
 
-def _answer(delivery: PasswordDelivery, channels: Mapping[str, Channel]) -> MessageState:
-    """Ask the gateway of a message; what isn't known changes nothing."""
+def _answer(delivery: PasswordDelivery, channels: Mapping[str, Channel]) -> MessageState | None:
+    """Ask the gateway of a message; what isn't known changes nothing. ``None`` means that it takes no question now."""
     channel = channels.get(delivery.channel)
     if channel is None:
         return delivery.state
@@ -385,6 +393,8 @@ def _answer(delivery: PasswordDelivery, channels: Mapping[str, Channel]) -> Mess
         answer = channel.probe(
             ProbeDelivery(delivery_id=delivery.id, gateway=delivery.gateway, reference=delivery.reference)
         )
+    except ThrottledError:
+        return None
     except TargetError:
         return delivery.state
     return _ANSWERS.get(answer.state, delivery.state)

@@ -78,6 +78,9 @@ class DeliveryRecords(Protocol):
     def to_ask(self, now: datetime, /) -> Sequence[PasswordDelivery]:
         """Return messages about which their gateways can be asked now, the most urgent first."""
 
+    def put_off(self, ids: Collection[str], next_ask_at: datetime, /) -> None:
+        """Note when gateways are asked about these messages, about which they could not be asked now."""
+
     def note_asked(self, ids: Collection[str], next_ask_at: datetime, /) -> None:
         """Note that gateways were asked about these messages, and when they are asked again."""
 

@@ -282,6 +282,25 @@ def test_a_gateway_is_asked_at_every_run(office: Office, start: Start) -> None:
     assert asked == [1, 1, 2, 2, 3, 4]
 
 
+def test_a_gateway_that_limits_questions_is_asked_less_and_less(office: Office, start: Start) -> None:
+    """A question that was not answered is no try: the pause between tries grows to hours."""
+    phones = office.sms
+    limited = FaultChannel(phones)
+    office.sms = limited  # type: ignore[assignment]
+    harness = start()
+    for _ in range(4):
+        limited.faults.on("delivery_probe", Fault.THROTTLE)
+        resume(harness)
+        assert last(harness).is_open
+        office.clock.advance(timedelta(minutes=1))
+    limited.faults.clear()
+    phones.answer = DeliveryState.DELIVERED
+
+    resume(harness)
+
+    assert last(harness).state is MessageState.DELIVERED
+
+
 def test_a_crash_before_the_decision_is_stored_makes_another_password(office: Office, start: Start) -> None:
     harness = start(sms={"on_undelivered": "renew"})
     office.sms.answer = DeliveryState.REJECTED

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from provisioner.core.api.errors import ThrottledError
 from provisioner_sms import limits
-from provisioner_sms.limits import Limits
+from provisioner_sms.limits import Limits, Quota
 
 
 @attrs.define
@@ -88,6 +88,22 @@ def test_more_messages_are_sent_at_the_same_time_than_are_allowed() -> None:
         list(pool.map(send, [three.wait] * 201))
 
     assert most == 3
+
+
+def test_a_provider_is_asked_more_often_than_it_answers() -> None:
+    time = 0.0
+    quota = Quota(most=2, period=60, seconds=lambda: time)
+    quota.take()
+    time = 20
+    quota.take()
+    with pytest.raises(ThrottledError) as refused:
+        quota.take()
+    assert refused.value.retry_after == 40
+
+    time = 60
+    quota.take()
+    with pytest.raises(ThrottledError):
+        quota.take()
 
 
 def test_a_full_gateway_blocks_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:

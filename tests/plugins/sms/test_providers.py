@@ -326,6 +326,19 @@ def test_a_gateway_that_is_not_there_may_have_the_message(gateway: Open, kind: s
 
 # -- reports ---------------------------------------------------------------------------------------------------------
 
+
+def test_netgsm_gets_more_questions_than_it_answers(gateway: Open, httpserver: HTTPServer) -> None:
+    """It answers ten in a minute, and refuses all others."""
+    answer_with(httpserver, "/sms/rest/v2/report", 200, {"code": "00", "jobs": []})
+    one = gateway("netgsm", httpserver.url_for(""))
+    for number in range(10):
+        one.probe(asked("0d1c-7", gateway="netgsm", reference=str(number)))
+
+    with pytest.raises(ThrottledError, match="10 questions in 60"):
+        one.probe(asked("0d1c-7", gateway="netgsm", reference="11"))
+    assert len(httpserver.log) == 10
+
+
 NETGSM_STATES: Mapping[object, Outcome] = {
     0: UNKNOWN,
     1: ON_PHONE,

@@ -17,6 +17,7 @@ from provisioner.core.model.text import Text
 from provisioner_sms.exchange import ReplyMeaning
 from provisioner_sms.gateway import SmsMessage
 from provisioner_sms.json_http import basic_authorization
+from provisioner_sms.limits import Quota
 from provisioner_sms.numbers import written
 from provisioner_sms.providers.interface import (
     CREDENTIALS,
@@ -75,6 +76,9 @@ REPORT: Codes = {
 #: The answers to a question about the registered senders.
 SENDERS: Codes = {"00": TAKEN, **_EVERYWHERE}
 
+#: The number of questions about messages in a minute. More get the answer 80.
+QUESTIONS = 10
+
 #: What became of a message. 0 (pending) and 13 (the same message was sent before) say nothing.
 STATES = {
     "1": DeliveryState.DELIVERED,
@@ -90,6 +94,7 @@ class NetgsmGateway:
     _interface: ProviderInterface
     #: The sender without which NetGSM takes no message.
     _sender: str
+    _questions: Quota = attrs.field(factory=lambda: Quota(most=QUESTIONS, period=60), init=False)
 
     @classmethod
     def open(cls, settings: NetgsmSettings, sender: str) -> Self:
@@ -120,6 +125,7 @@ class NetgsmGateway:
             return DeliveryReceipt(
                 state=DeliveryState.UNKNOWN, detail="NetGSM cannot be asked about a message whose answer was lost"
             )
+        self._questions.take()
         question = {"jobids": [request.reference], "pagenumber": 0, "pagesize": 10}
         answer = self._interface.post("/sms/rest/v2/report", question, headers=self._authorization, harmless=True)
         document = document_in(answer)
