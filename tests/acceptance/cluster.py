@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO, Self
+from typing import Self
 
 import attrs
 from sqlalchemy import func, select
@@ -32,6 +33,9 @@ from provisioner_sms.simulator import SmsSimulator
 from tests.acceptance.province import Entrance, toml
 from tests.postgresql_stores import StoreServer
 
+#: For how many seconds a worker that is ready is spared, so that it comes to its work.
+SPARED = 2.0
+
 INITIATOR = Initiator(actor="1001", reason="test")
 
 
@@ -40,9 +44,13 @@ class Workers:
     """Some processes, each of which is started again when it has ended."""
 
     folder: Path
-    log: IO[bytes]
     processes: list[subprocess.Popen[bytes]] = attrs.field(factory=list)
     suspended: set[int] = attrs.field(factory=set)
+    #: What each process prints.
+    logs: dict[int, Path] = attrs.field(factory=dict)
+    numbers: Iterator[int] = attrs.field(factory=itertools.count)
+    #: When each process was seen to be ready.
+    ready: dict[int, float] = attrs.field(factory=dict)
     #: How often something happened to a worker.
     happened: Counter[str] = attrs.field(factory=Counter)
 
@@ -50,15 +58,14 @@ class Workers:
     @contextmanager
     def running(cls, folder: Path, count: int) -> Iterator[Self]:
         """Start workers, and stop them at the end of the block."""
-        with (folder / "workers.log").open("ab") as log:
-            workers = cls(folder, log)
-            workers.processes = [workers._start() for _ in range(count)]
-            try:
-                yield workers
-            finally:
-                for process in workers.processes:
-                    process.kill()
-                    process.wait()
+        workers = cls(folder)
+        workers.processes = [workers._start() for _ in range(count)]
+        try:
+            yield workers
+        finally:
+            for process in workers.processes:
+                process.kill()
+                process.wait()
 
     def supervise(self) -> None:
         """Start again what has ended."""
@@ -68,8 +75,15 @@ class Workers:
                 self.processes[number] = self._start()
 
     def hit(self, numbers: random.Random) -> None:
-        """Kill a worker, suspend one, or let one that is suspended go on."""
-        process = numbers.choice(self.processes)
+        """Kill a worker, suspend one, or let one that is suspended go on. One that has just started is spared."""
+        now = time.monotonic()
+        for process in self.processes:
+            if self.logs[process.pid].stat().st_size:  # it has printed its address
+                self.ready.setdefault(process.pid, now)
+        at_work = [process for process in self.processes if now - self.ready.get(process.pid, now) > SPARED]
+        if not at_work:
+            return
+        process = numbers.choice(at_work)
         if process.pid in self.suspended:
             self.suspended.discard(process.pid)
             number = numbers.choice([signal.SIGCONT, signal.SIGKILL])
@@ -95,12 +109,16 @@ class Workers:
 
     def output(self) -> str:
         """What all of them have printed."""
-        return (self.folder / "workers.log").read_text(encoding="utf-8")[-6000:]
+        return "\n".join(log.read_text(encoding="utf-8") for log in self.logs.values())[-6000:]
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = ["env", "--default-signal", sys.executable, "-m", "tests.acceptance.quick_worker"]
         command += ["--config", str(self.folder / "provisioner.toml"), "worker", "--concurrency", "4"]
-        return subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=self.log, stderr=self.log)
+        log = self.folder / f"worker-{next(self.numbers)}.log"
+        with log.open("wb") as file:
+            process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=file, stderr=file)
+        self.logs[process.pid] = log
+        return process
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import attrs
 import pytest
+import time_machine
 
 from provisioner.config.load import LoadedConfiguration, load
 from provisioner.core.api.errors import ConfigurationError, DryRunError, StoreError
@@ -17,6 +18,7 @@ from provisioner.core.model.days import utc_now
 from provisioner.services.bootstrap import application
 from provisioner.store import Store
 from provisioner.testing import samples
+from tests.postgresql_stores import StoreServer
 
 CONFIG = """\
 [accounts]
@@ -48,6 +50,23 @@ def _config(tmp_path: Path) -> LoadedConfiguration:
     file.write_text(CONFIG)
     Store.create(f"sqlite:///{tmp_path / 'provisioner.sqlite'}").close()
     return load(file)
+
+
+@pytest.mark.slow
+@pytest.mark.server("postgresql")
+def test_a_process_whose_clock_is_wrong_goes_by_the_clock_of_the_server(
+    tmp_path: Path, store_server: StoreServer
+) -> None:
+    """It must do nothing that is due only in ten minutes, and write no such times into the audit log."""
+    url, password = store_server.new().partition("?")[0], store_server.folder / "password"
+    file = tmp_path / "provisioner.toml"
+    file.write_text(f'store = "{url}"\nstore_password = "file:{password}"\n{CONFIG}')
+    before = utc_now()
+
+    with time_machine.travel(before + timedelta(minutes=10)), application(load(file)) as app:
+        [planner, engine] = app.planner.now(), app.engine.context.now()
+
+    assert before <= planner <= engine < before + timedelta(minutes=9)
 
 
 class TestApplication:
