@@ -23,6 +23,7 @@ OUTSIDE: Mapping[str, str] = {
     "CHANGELOG.md": "project/changelog.md",
     "CONTRIBUTING.md": "project/contributing.md",
     "examples/dovecot-passwd/README.md": "project/examples/dovecot-passwd.md",
+    "examples/two-workers/README.md": "project/examples/two-workers.md",
     "examples/iredmail/README.md": "project/examples/iredmail.md",
     "examples/ldap-family/README.md": "project/examples/ldap-family.md",
     "examples/monitoring/README.md": "project/examples/monitoring.md",

@@ -1,0 +1,241 @@
+"""Rotates accounts with one, two and four workers on one PostgreSQL, and with one worker beside a bare claim loop.
+
+Each call of the target takes a while and does nothing else, so what is measured is the product: the queue, the journal
+in PostgreSQL, and the processor time of the workers. The first comparison has three calls of 20 ms for an operation,
+and 4 operations at the same time in each worker. The second has operations of 100 ms, 50 at the same time in one
+worker; the bare loop claims rows of a table with SKIP LOCKED, waits as long, and writes that they are done.
+
+Only ratios of one run mean anything, because the workers, the server and this program share the cores. Usage:
+``python benchmarks/cluster.py [--accounts N] [--rounds N]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psycopg
+import structlog
+
+from provisioner.config.load import LoadedConfiguration, load
+from provisioner.core.engine.plan import Initiator
+from provisioner.core.model import Person, Unit
+from provisioner.services.bootstrap import Mode, application
+from provisioner.services.parts import open_store
+from provisioner.services.setup import prepare_store
+from provisioner.testing.postgresql import PrivatePostgresql
+
+INITIATOR = Initiator(actor="1", reason="benchmark")
+
+PLUGIN = """\
+import os
+import time
+
+from provisioner import AccountReport, Outcome, Presence, Receipt, hookimpl
+from provisioner.core.api.messages import ChannelReport, DeliveryReceipt, DeliveryState, TargetReport
+
+CHANGE, PROBE = float(os.environ["CHANGE"]), float(os.environ["PROBE"])
+
+
+class Slow:
+    @hookimpl
+    def account_create(self, request):
+        time.sleep(CHANGE)
+        return Receipt(outcome=Outcome.APPLIED)
+
+    account_rotate = account_create
+
+    @hookimpl
+    def account_probe(self, request):
+        time.sleep(PROBE)
+        return AccountReport(presence=Presence.ENABLED, secret_accepted=request.secret is not None)
+
+    @hookimpl
+    def target_check(self):
+        return TargetReport()
+
+
+Slow.account_rotate = hookimpl(lambda self, request: Slow.account_create(self, request))
+
+
+class Phones:
+    @hookimpl
+    def secret_deliver(self, request):
+        return DeliveryReceipt(state=DeliveryState.ACCEPTED, reference=request.delivery_id)
+
+    @hookimpl
+    def channel_check(self):
+        return ChannelReport()
+
+
+@hookimpl
+def provisioner_register(settings, register):
+    for section in settings.targets:
+        register.target(section.name, Slow())
+    for section in settings.channels:
+        register.channel(section.name, Phones())
+"""
+
+CONFIG = """\
+store = "postgresql://{user}@{host}:{port}/provisioner"
+store_password = "file:{password}"
+[accounts]
+domain = "meb.gov.tr"
+[targets.slow]
+plugin = "slow"
+parallel = 256
+omits = ["account_close"]
+[channels.phones]
+plugin = "slow"
+parallel = 256
+[worker]
+distribute = true
+listen = "127.0.0.1:0"
+look_every_seconds = 300
+"""
+
+
+class Durable(PrivatePostgresql):
+    """A server that writes to the disk before it answers."""
+
+    settings = "max_connections = 300\nshared_buffers = 256MB\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--accounts", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    with Durable() as server, tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        config = prepare(server, folder, options.accounts)
+        scaling: dict[int, list[float]] = {2: [], 4: []}
+        shares, firsts = [], []
+        for _ in range(options.rounds):
+            os.environ |= {"CHANGE": "0.02", "PROBE": "0.02"}
+            rates = {count: rotated(folder, config, count, 4)[0] for count in (1, 2, 4)}
+            print(", ".join(f"{count} workers: {rate:.0f}/s" for count, rate in rates.items()), flush=True)
+            for count, found in scaling.items():
+                found.append(rates[count] / rates[1])
+            os.environ |= {"CHANGE": "0.1", "PROBE": "0"}
+            ours, first = rotated(folder, config, 1, 50)
+            bare = claimed(server, options.accounts, 50, 0.1)
+            print(f"one worker of 50: {ours:.0f}/s, first after {first:.2f} s; bare: {bare:.0f}/s", flush=True)
+            shares.append(ours / bare)
+            firsts.append(first)
+    for count, found in scaling.items():
+        print(f"{count} workers, of one: {spread(found)}")
+    print(f"one worker of 50, of the bare loop: {spread(shares)}")
+    print(f"from the plan to the first operation that has ended: {spread(firsts)} s")
+
+
+def spread(found: Sequence[float]) -> str:
+    return f"{statistics.median(found):.2f} ({min(found):.2f} to {max(found):.2f})"
+
+
+def prepare(server: PrivatePostgresql, folder: Path, accounts: int) -> LoadedConfiguration:
+    """Open the accounts that are rotated afterwards."""
+    (folder / "slow.py").write_text(PLUGIN)
+    (folder / "slow-1.dist-info").mkdir()
+    (folder / "slow-1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: slow\nVersion: 1\n")
+    (folder / "slow-1.dist-info/entry_points.txt").write_text("[provisioner.plugins]\nslow = slow\n")
+    sys.path.insert(0, str(folder))
+    os.environ |= {"CHANGE": "0", "PROBE": "0", "PYTHONPATH": str(folder)}
+    with administrator(server) as connection:
+        connection.execute(f"CREATE DATABASE provisioner OWNER {server.user}")
+    password = server.folder / "password"
+    text = CONFIG.format(user=server.user, host=server.host, port=server.port, password=password)
+    (folder / "provisioner.toml").write_text(text)
+    config = load(folder / "provisioner.toml")
+    prepare_store(config)
+    units = [Unit(code=f"u{n}", name=f"U{n}", kind="office", login=f"u{n}", custodian="1") for n in range(accounts)]
+    with open_store(config) as store:
+        store.persons.save([Person(id="1", name="Ali Veli", mobile="+905321234567")])
+        store.units.save(units)
+    with application(config) as app:
+        app.runs.start(app.planner.open_units(units, INITIATOR)).wait()
+    return config
+
+
+def rotated(folder: Path, config: LoadedConfiguration, workers: int, concurrency: int) -> tuple[float, float]:
+    """Return the rate of some workers, and the seconds until the first operation has ended."""
+    with ExitStack() as stack:
+        for _ in range(workers):
+            stack.enter_context(working(folder, concurrency))
+        app = stack.enter_context(application(config, mode=Mode(distributes=True)))
+        logins = [account.login for account in app.store.accounts.find()]
+        plan = app.accounts.plan_rotation(logins, INITIATOR)
+        begun = time.perf_counter()
+        run = app.runs.start(plan)
+        waiting = threading.Thread(target=run.wait)
+        waiting.start()
+        first = 0.0
+        while not first:
+            time.sleep(0.05)
+            if sum(app.store.operations.count_unended().values()) < len(logins):
+                first = time.perf_counter() - begun
+        waiting.join()
+        seconds = time.perf_counter() - begun
+        assert run.summary.is_complete, run.summary
+    return len(logins) / seconds, first
+
+
+@contextmanager
+def working(folder: Path, concurrency: int) -> Iterator[None]:
+    """Start a worker, and wait until it is ready."""
+    command = [sys.executable, "-m", "provisioner", "--config", str(folder / "provisioner.toml"), "--json", "worker"]
+    command += ["--concurrency", str(concurrency)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=folder) as process:
+        assert process.stdout
+        assert json.loads(process.stdout.readline())["url"]
+        try:
+            yield
+        finally:
+            process.terminate()
+
+
+def claimed(server: PrivatePostgresql, rows: int, threads: int, seconds: float) -> float:
+    """Return the rate of a loop that claims rows, waits for each, and writes that they are done."""
+    with administrator(server) as connection, ThreadPoolExecutor(threads) as pool:
+        connection.execute("DROP TABLE IF EXISTS bare")
+        connection.execute("CREATE TABLE bare (id int PRIMARY KEY, state text NOT NULL)")
+        connection.execute("INSERT INTO bare SELECT n, 'planned' FROM generate_series(1, %s) n", [rows])
+        begun = time.perf_counter()
+        while claims := connection.execute(
+            "UPDATE bare SET state = 'running' WHERE id IN (SELECT id FROM bare WHERE state = 'planned' "
+            "LIMIT %s FOR UPDATE SKIP LOCKED) RETURNING id",
+            [2 * threads],
+        ).fetchall():
+            list(pool.map(lambda _: time.sleep(seconds), claims))
+            connection.execute("UPDATE bare SET state = 'done' WHERE id = ANY(%s)", [[row[0] for row in claims]])
+        return rows / (time.perf_counter() - begun)
+
+
+@contextmanager
+def administrator(server: PrivatePostgresql) -> Iterator[psycopg.Connection[tuple[int]]]:
+    with psycopg.connect(
+        host=server.host,
+        port=server.port,
+        user=server.admin,
+        password=server.admin_password.reveal(),
+        dbname="postgres",
+        autocommit=True,
+    ) as connection:
+        yield connection
+
+
+if __name__ == "__main__":
+    main()
