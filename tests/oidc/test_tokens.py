@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.jwk import ECKey, OctKey
 
 from provisioner.core.api.errors import DeniedError
@@ -178,6 +178,15 @@ def test_a_text_that_is_no_token_is_refused(checks: TokenChecks, text: str) -> N
     for check in (lambda: identity(checks, text), lambda: checks.ended(text)):
         with pytest.raises(DeniedError, match="not accepted"):
             check()
+
+
+def test_a_signed_text_that_is_no_token_is_refused(checks: TokenChecks, clock: FakeClock) -> None:
+    for payload in ("x", "[]", "7", json.dumps({**id_claims(clock), "padding": "x" * 70_000})):
+        text = jws.serialize_compact({"alg": "ES256", "kid": "one"}, payload, KEY, ["ES256"])
+
+        with pytest.raises(DeniedError) as caught:
+            identity(checks, text)
+        assert reason(caught.value) == "it is no token"
 
 
 def test_an_access_token_that_is_missing_is_noticed(checks: TokenChecks, clock: FakeClock) -> None:

@@ -13,7 +13,7 @@ from provisioner.cli.session import Session
 from provisioner.core.api.errors import ConfigurationError
 
 #: What the extra ``console`` installs.
-_NEEDED = ("joserfc", "litestar", "uvicorn")
+_NEEDED = ("joserfc", "litestar", "multipart", "uvicorn")
 
 
 @click.command("serve")
