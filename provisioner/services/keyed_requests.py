@@ -45,11 +45,12 @@ class KeyedRequests:
 
     def once(
         self,
-        actor: str,
         key: str,
         fingerprint: str,
         act: Callable[[], KeyedAnswer],
         refuse: Callable[[Exception], KeyedAnswer],
+        *,
+        actor: str,
     ) -> KeyedAnswer:
         """Carry a request out, or return the answer to the earlier one with the same key.
 

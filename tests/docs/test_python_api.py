@@ -48,6 +48,7 @@ def test_the_services_are_those_of_the_page() -> None:
         "imports",
         "inboxes",
         "incidents",
+        "keyed_requests",
         "list_runs",
         "log_ins",
         "operations",

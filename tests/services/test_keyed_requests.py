@@ -34,7 +34,8 @@ def change():
     os.kill(os.getpid(), signal.SIGKILL)
 
 store = Store.open(sys.argv[1])
-KeyedRequests(store=store, now=lambda: datetime.now(UTC)).once("a", "key-0001", "f" * 64, change, lambda error: None)
+requests = KeyedRequests(store=store, now=lambda: datetime.now(UTC))
+requests.once("key-0001", "f" * 64, change, lambda error: None, actor="a")
 """
 
 
@@ -76,7 +77,7 @@ def _send(url: str) -> Iterator[Callable[..., KeyedAnswer]]:
         later: timedelta = NOT_LATER,
     ) -> KeyedAnswer:
         clock.advance(later)
-        return requests.once(actor, KEY, fingerprint, act, refuse)
+        return requests.once(KEY, fingerprint, act, refuse, actor=actor)
 
     with Store.open(url) as store:
         requests = KeyedRequests(store=store, now=clock)
@@ -169,5 +170,5 @@ def test_a_change_is_not_made_again_after_its_process_was_killed(url: str, tmp_p
     with Store.open(url) as store:
         requests = KeyedRequests(store=store, now=lambda: datetime.now(UTC))
         with pytest.raises(InterruptedRequestError):
-            requests.once("a", KEY, FINGERPRINT, change, refuse)
+            requests.once(KEY, FINGERPRINT, change, refuse, actor="a")
     assert (file.read_text(), change.count) == ("done\n", 0)

@@ -99,11 +99,11 @@ def _threaded(handler: Handler[P], *, is_keyed: bool) -> Callable[..., Any]:
 
 def _once(call: Call, key: str, act: Callable[[], Response[Any]]) -> KeyedAnswer:
     return call.app.keyed_requests.once(
-        call.actor,
         key,
         call.fingerprint,
         lambda: _kept(act()),
         lambda error: call.keyed_refusal(_noted(call, error)),
+        actor=call.actor,
     )
 
 
