@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from docs.docstrings import inherited_comments, prose, summary, table
-from provisioner.config import load, secrets
+from provisioner.config import heads, load, secrets, settings
 from provisioner.config.oidc import OidcSettings
 from provisioner.core.model.secret import Secret
 from provisioner.local import LocalSettings
@@ -27,18 +27,18 @@ from provisioner_sms.settings import Settings as SmsSettings
 
 #: The tables of the file, with the class of each.
 TABLES: dict[str, type] = {
-    "[accounts]": load.AccountSettings,
-    "[limits]": load.LimitSettings,
-    "[breaker]": load.BreakerSettings,
-    "[notices]": load.NoticeSettings,
-    "[authority]": load.AuthoritySettings,
-    "[console]": load.ConsoleSettings,
+    "[accounts]": settings.AccountSettings,
+    "[limits]": settings.LimitSettings,
+    "[breaker]": settings.BreakerSettings,
+    "[notices]": settings.NoticeSettings,
+    "[authority]": settings.AuthoritySettings,
+    "[console]": settings.ConsoleSettings,
     "[console.oidc]": OidcSettings,
-    "[worker]": load.WorkerSettings,
-    "[targets.NAME]": load.HEADS["targets"],
-    "[channels.NAME]": load.HEADS["channels"],
-    "[channels.NAME.notices]": load.AudienceSettings,
-    "[rules.NAME]": load.HEADS["rules"],
+    "[worker]": settings.WorkerSettings,
+    "[targets.NAME]": heads.HEADS["targets"],
+    "[channels.NAME]": heads.HEADS["channels"],
+    "[channels.NAME.notices]": heads.AudienceSettings,
+    "[rules.NAME]": heads.HEADS["rules"],
     'plugin = "local"': LocalSettings,
     'plugin = "ldap"': LdapSettings,
     'plugin = "letter"': LetterSettings,

@@ -17,7 +17,7 @@ from litestar.concurrency import set_asyncio_executor
 
 from provisioner.catalogue import Catalogue
 from provisioner.config.early import LANGUAGES
-from provisioner.config.load import ConsoleSettings
+from provisioner.config.settings import ConsoleSettings
 from provisioner.console.sessions import ConsoleSessions
 from provisioner.console.single_sign_on import SingleSignOn
 from provisioner.console.site import Site

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from provisioner.config.load import ConsoleSettings
+from provisioner.config.settings import ConsoleSettings
 from provisioner.console.incoming import Incoming
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.net.addresses import network_address

@@ -8,8 +8,8 @@ from datetime import datetime
 
 import attrs
 
-from provisioner.config.load import ConsoleSettings
 from provisioner.config.oidc import ClaimMeaning
+from provisioner.config.settings import ConsoleSettings
 from provisioner.core.api.errors import ConfigurationError, DeniedError, TargetError, UnavailableError
 from provisioner.core.api.messages import Presence, ProbeAccount
 from provisioner.core.engine.plan import POLICY_ACTOR, SERVICE_ACTOR

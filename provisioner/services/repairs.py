@@ -7,7 +7,7 @@ from itertools import chain
 
 import attrs
 
-from provisioner.config.load import Join
+from provisioner.config.heads import Join
 from provisioner.core.api.errors import DeniedError
 from provisioner.core.engine.plan import Initiator, Plan, Refused, Unchanged
 from provisioner.core.engine.planner import Planner

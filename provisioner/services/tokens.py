@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import attrs
 
-from provisioner.config.load import ConsoleSettings
+from provisioner.config.settings import ConsoleSettings
 from provisioner.core.api.errors import DeniedError, InputError, Problem
 from provisioner.core.engine.plan import POLICY_ACTOR, SERVICE_ACTOR
 from provisioner.core.engine.ports import Recorder

@@ -18,13 +18,12 @@ from typing import Any, Self
 
 import attrs
 
-from provisioner.config.load import (
+from provisioner.config.load import Configuration, LoadedConfiguration
+from provisioner.config.settings import (
     AccountSettings,
     AuthoritySettings,
-    Configuration,
     EntitlementSettings,
     LimitSettings,
-    LoadedConfiguration,
     NoticeSettings,
 )
 from provisioner.core.api.events import Event

@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from provisioner import files
-from provisioner.config.load import LimitSettings, LoadedConfiguration, find_file, load
+from provisioner.config.load import LoadedConfiguration, find_file, load
 from provisioner.config.secrets import REFERENCES
+from provisioner.config.settings import LimitSettings
 from provisioner.config.structure import structure
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model.mass_change import MassChangeLimit

@@ -8,7 +8,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from provisioner.config.load import EntitlementSettings
+from provisioner.config.settings import EntitlementSettings
 from provisioner.core.api.events import Event, OperationPlanned
 from provisioner.core.engine.plan import Initiator
 from provisioner.core.model import OperationKind, OperationState, Person, Unit

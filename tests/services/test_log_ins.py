@@ -13,7 +13,7 @@ import attrs
 import pytest
 
 from provisioner import hookimpl
-from provisioner.config.load import ConsoleSettings
+from provisioner.config.settings import ConsoleSettings
 from provisioner.core.api.errors import ConfigurationError, DeniedError, TargetError, UnavailableError
 from provisioner.core.api.messages import AccountReport, ProbeAccount
 from provisioner.core.governance.log_ins import LoggedIn, LogInDenied

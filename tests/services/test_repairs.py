@@ -10,7 +10,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from provisioner.config.load import EntitlementSettings
+from provisioner.config.settings import EntitlementSettings
 from provisioner.core.api.errors import DeniedError
 from provisioner.core.model import OperationState, Person, Unit
 from provisioner.core.model.mass_change import MassChangeLimit

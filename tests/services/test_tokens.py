@@ -11,7 +11,7 @@ from typing import Any, cast
 import attrs
 import pytest
 
-from provisioner.config.load import ConsoleSettings
+from provisioner.config.settings import ConsoleSettings
 from provisioner.core.api.errors import DeniedError, InputError
 from provisioner.core.governance.roles import Role
 from provisioner.core.governance.tokens import TokenAccess

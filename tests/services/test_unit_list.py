@@ -9,7 +9,7 @@ import attrs
 import pytest
 from sqlalchemy import event
 
-from provisioner.config.load import EntitlementSettings
+from provisioner.config.settings import EntitlementSettings
 from provisioner.core.api.errors import DeniedError, InputError, NotAuthorizedError, NotReadyError, UnavailableError
 from provisioner.core.api.events import Event, OperationPlanned
 from provisioner.core.engine.engine import Engine

@@ -9,7 +9,7 @@ from typing import Any, cast
 import attrs
 import pytest
 
-from provisioner.config.load import ConsoleSettings
+from provisioner.config.settings import ConsoleSettings
 from provisioner.services.tokens import TokenThrottles
 from provisioner.testing.clock import FakeClock
 from tests.console.api.conftest import Program

@@ -9,7 +9,7 @@ from typing import ClassVar
 import attrs
 import pytest
 
-from provisioner.config.load import EntitlementSettings
+from provisioner.config.settings import EntitlementSettings
 from provisioner.core.api.messages import ListedAccount
 from provisioner.core.model import AccountState, OperationState, Outcome, Person, TargetState, Unit
 from provisioner.core.model.mass_change import MassChangeLimit

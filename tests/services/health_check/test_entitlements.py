@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.config.load import EntitlementSettings
+from provisioner.config.settings import EntitlementSettings
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import TargetReport
