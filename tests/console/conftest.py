@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
+import uvicorn
 
 from provisioner.console.server import make_console
 from provisioner.console.site import Site
 from provisioner.console.web import make_web
 from tests.console_office import Office, opened
+
+
+@contextmanager
+def served(office: Office) -> Iterator[str]:
+    """Serve the console of an office over HTTP, and yield its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        console = make_console(office.harness.app, Site.on_this_machine(port))
+        web: Any = make_web(console)
+        server = uvicorn.Server(uvicorn.Config(web, log_config=None, access_log=False))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.should_exit = True
+            thread.join()
+            console.background.close()
 
 
 @pytest.fixture(name="office")

@@ -1,0 +1,117 @@
+"""An officer applies a list of 300 schools in a real browser while the directory fails, and prints a handover."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, sync_playwright
+from pypdf import PdfReader
+
+from provisioner.core.model import AccountState
+from provisioner.testing import chromium
+from provisioner.testing.clock import FakeClock
+from provisioner.testing.faults import Fault
+from tests.console.conftest import served
+from tests.console_office import ADMINISTRATOR, LOGINS, OFFICER, SUPERVISOR, TEACHER, Office
+
+pytestmark = [pytest.mark.slow, pytest.mark.server("chromium")]
+
+COUNT = 300
+
+#: How long a step may take, in milliseconds.
+PATIENCE = 120_000
+
+
+@pytest.fixture(name="context")
+def _context(office: Office) -> Iterator[BrowserContext]:
+    """Serve the console of the office, and open a browser without script in it."""
+    with served(office) as url, sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium.program(), args=list(chromium.ARGUMENTS))
+        context = browser.new_context(base_url=url, java_script_enabled=False, accept_downloads=True)
+        context.set_default_timeout(PATIENCE)
+        yield context
+        browser.close()
+
+
+def log_in(context: BrowserContext, office: Office, person: str, language: str) -> tuple[Page, list[str]]:
+    """Return a page of a person who is logged in, and what the browser complains about from now on."""
+    page, complaints = context.new_page(), list[str]()
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            complaints.append(message.text)
+
+    context.on("console", note)
+    page.goto("/login")
+    page.context.add_cookies([{"name": "provisioner-language", "value": language, "url": page.url}])
+    page.fill("#login", LOGINS[person])
+    page.fill("#password", office.password(person))
+    page.click("main button")
+    return page, complaints
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("tr", ("Hepsi tamamlanmadı.", "Hepsi tamamlandı.")), ("en", ("Not everything is done.", "Everything is done."))],
+)
+def test_a_list_is_applied_although_the_browser_goes_and_the_directory_fails(
+    office: Office, context: BrowserContext, tmp_path: Path, language: str, said: tuple[str, str]
+) -> None:
+    left, done = said
+    rows = "".join(f"o{n};Okul {n};school;ilce;o{n};{TEACHER}\n" for n in range(COUNT))
+    file = tmp_path / "okullar.csv"
+    file.write_text(f"code;name;kind;parent;login;custodian\n{rows}", encoding="utf-8")
+    page, complaints = log_in(context, office, OFFICER, language)
+
+    page.click('nav a[href="/lists"]')
+    page.set_input_files("#file", file)
+    page.click("main .panel button")
+    assert f"{COUNT}" in page.inner_text("dl.facts")
+    assert page.locator("main tbody tr").count() == COUNT
+    assert not office.harness.store.accounts.get_many(["o0"])
+    office.faults.on("account_create", Fault.CANNOT_CONNECT, calls=range(101, 100_000))
+    page.click('form[action$="/apply"] button')
+    address = page.url
+    page.close()
+
+    again = context.new_page()
+    again.goto(address)
+    again.wait_for_selector('p[role="status"]')
+    assert left in again.inner_text("main")
+    assert 0 < again.locator("main tbody tr").count() <= COUNT
+    office.faults.clear()
+    clock = office.harness.clock
+    assert isinstance(clock, FakeClock)
+    clock.advance(timedelta(minutes=5))  # until the circuit is closed
+    again.click('form[action$="/retry"] button')
+    again.wait_for_selector('p[role="status"]')
+
+    assert done in again.inner_text("main")
+    found = office.harness.store.accounts.get_many(f"o{n}" for n in range(COUNT))
+    assert {account.state for account in found.values()} == {AccountState.OPEN}
+    assert len(found) == COUNT
+    assert complaints == []
+
+
+def test_a_handover_is_made_and_printed(office: Office, context: BrowserContext, tmp_path: Path) -> None:
+    page, complaints = log_in(context, office, ADMINISTRATOR, "tr")
+
+    page.goto("/accounts/okul46/handover")
+    page.fill("#q", "çağlar")
+    page.click('form[role="search"] button')
+    page.click(f'a[href$="?to={SUPERVISOR}"]')
+    page.fill("#reason", "atama")
+    page.fill("#password", office.password(ADMINISTRATOR))
+    page.click('main form[action$="/handover"] button:not(form[role="search"] button)')
+    with page.expect_download() as download:
+        page.click('main a[href$="/pdf"]')
+    file = tmp_path / "record.pdf"
+    download.value.save_as(file)
+
+    text = PdfReader(file).pages[0].extract_text()
+    assert "Devir Teslim Tutanağı" in text
+    assert "Ayşe Işık (1001)" in text
+    assert complaints == []
