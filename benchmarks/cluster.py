@@ -2,11 +2,12 @@
 
 Each call of the target takes a while and does nothing else, so what is measured is the product: the queue, the journal
 in PostgreSQL, and the processor time of the workers. The first comparison has three calls of 20 ms for an operation,
-and 4 operations at the same time in each worker. The second has operations of 100 ms, 50 at the same time in one
-worker; the bare loop claims rows of a table with SKIP LOCKED, waits as long, and writes that they are done.
+and one operation at a time in each worker, so that two cores are enough. The second has operations of 100 ms, 50 at the
+same time in one worker; the bare loop claims rows of a table with SKIP LOCKED, waits as long, and writes that they are
+done. The chunks are small, so that all workers get some.
 
 Only ratios of one run mean anything, because the workers, the server and this program share the cores. Usage:
-``python benchmarks/cluster.py [--accounts N] [--rounds N]``.
+``python benchmarks/cluster.py [--accounts N] [--rounds N] [--chunk N]``.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from provisioner.core.model import Person, Unit
 from provisioner.services.bootstrap import Mode, application
 from provisioner.services.parts import open_store
 from provisioner.services.setup import prepare_store
+from provisioner.store.queue import chunks
 from provisioner.testing.postgresql import PrivatePostgresql
 
 INITIATOR = Initiator(actor="1", reason="benchmark")
@@ -117,7 +119,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--accounts", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--chunk", type=int, default=25)
     options = parser.parse_args()
+    chunks.CHUNK = options.chunk
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with Durable() as server, tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -126,7 +130,7 @@ def main() -> None:
         shares, firsts = [], []
         for _ in range(options.rounds):
             os.environ |= {"CHANGE": "0.02", "PROBE": "0.02"}
-            rates = {count: rotated(folder, config, count, 4)[0] for count in (1, 2, 4)}
+            rates = {count: rotated(folder, config, count, 1)[0] for count in (1, 2, 4)}
             print(", ".join(f"{count} workers: {rate:.0f}/s" for count, rate in rates.items()), flush=True)
             for count, found in scaling.items():
                 found.append(rates[count] / rates[1])
