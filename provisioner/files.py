@@ -9,8 +9,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import secrets
-import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -99,7 +97,7 @@ def write_once(file: Path, text: str) -> None:
 
         OSError: It cannot be written.
     """
-    draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    draft = file.with_name(f".{file.name}.{os.urandom(8).hex()}")
     try:
         with os.fdopen(_created(draft), "w", encoding="utf-8") as stream:
             stream.write(text)
@@ -133,7 +131,7 @@ def replacing(file: Path) -> Iterator[IO[str]]:
 
         OSError: It cannot be made, or not be put in its place.
     """
-    draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    draft = file.with_name(f".{file.name}.{os.urandom(8).hex()}")
     try:
         with os.fdopen(_created(draft), "w", encoding="utf-8") as stream:
             yield stream
@@ -194,7 +192,7 @@ def write_durably(file: Path, content: bytes) -> None:
 
         OSError: It cannot be written. If it is there, it may be lost in a power failure.
     """
-    draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    draft = file.with_name(f".{file.name}.{os.urandom(8).hex()}")
     try:
         with os.fdopen(_created(draft), "wb") as stream:
             stream.write(content)
@@ -247,11 +245,13 @@ def draft_folder(file: Path) -> Iterator[Path]:
 
         OSError: It cannot be made.
     """
+    import shutil  # it imports compressors, and most commands need none of it
+
     for left in file.parent.glob(f".*{_DRAFT}"):
         with suppress(OSError), locked(left):
             if left.lstat().st_uid == os.geteuid():
                 shutil.rmtree(left)
-    folder = file.with_name(f".{file.name}.{secrets.token_hex(8)}{_DRAFT}")
+    folder = file.with_name(f".{file.name}.{os.urandom(8).hex()}{_DRAFT}")
     folder.mkdir(FOLDER_MODE)
     try:
         with locked(folder):
