@@ -52,7 +52,9 @@ plugin = "memory"
 """
 
 _COST = re.compile(
-    r"^ *(?P<name>\w+) .*?(?P<rate>[\d.]+) accounts/s, +(?P<each>[\d.]+) ms of processor each", re.MULTILINE
+    r"^ *(?P<name>\w+) .*?(?P<rate>[\d.]+) (?:accounts|rows)/s, +(?P<each>[\d.]+) ms of processor each"
+    r"(?:, (?P<memory>[\d.]+) MiB$)?",
+    re.MULTILINE,
 )
 
 
@@ -81,7 +83,10 @@ class Build(NamedTuple):
         """Run a benchmark of the build, and read what it prints."""
         command = [self.python, str(self.folder / "benchmarks" / script), *map(str, arguments)]
         printed = subprocess.run(command, capture_output=True, text=True, check=True, cwd=self.folder).stdout
-        return {found["name"]: Sample(float(found["rate"]), float(found["each"])) for found in _COST.finditer(printed)}
+        return {
+            found["name"]: Sample(float(found["rate"]), float(found["each"]), float(found["memory"] or 0))
+            for found in _COST.finditer(printed)
+        }
 
     def command(self, folder: Path, *arguments: str) -> list[str]:
         config = str(folder / "provisioner.toml")
@@ -137,6 +142,28 @@ def engine_alone(base: Build, accounts: int, rounds: int) -> Iterator[Round]:
         }
 
 
+def distant(accounts: int, rounds: int) -> Iterator[Round]:
+    """Rotate accounts on a target that takes 20 ms for each call, beside the rate of a target that is never idle."""
+    for _ in range(rounds):
+        found = OURS.run("engine.py", "--accounts", accounts, "--targets", 1, "--latency", 20)
+        yield {"ours": found[str(accounts)], "bare": found["limit"]}
+
+
+def among_others(accounts: int, known: int, rounds: int) -> Iterator[Round]:
+    """Rotate accounts while many others are known, and while none are."""
+    for _ in range(rounds):
+        yield {
+            name: next(iter(OURS.run("engine.py", "--accounts", accounts, "--known", others).values()))
+            for name, others in (("ours", known), ("bare", 0))
+        }
+
+
+def imported(persons: int, rounds: int) -> Iterator[Round]:
+    """Import units and persons, and insert the same rows."""
+    for _ in range(rounds):
+        yield OURS.run("importing_rows.py", "--units", persons * 3 // 40, "--persons", persons)
+
+
 def commands(base: Build, *arguments: str, rounds: int) -> Iterator[Round]:
     """Run a command about one account, and a bare interpreter."""
     with tempfile.TemporaryDirectory() as place:
@@ -176,7 +203,7 @@ def sample(line: list[str]) -> Sample:
 
 def spread(rounds: list[Round], other: str, value: Callable[[Sample, Sample], float]) -> str:
     """Return the median of what each round says of ours and another candidate, with the least and the most."""
-    found = [value(one["ours"], one[other]) for one in rounds if other in one]
+    found = [ratio for one in rounds if other in one and (ratio := value(one["ours"], one[other]))]
     return f"{statistics.median(found):.2f} ({min(found):.2f} to {max(found):.2f})" if found else "-"
 
 
@@ -188,6 +215,10 @@ def by_processor(ours: Sample, other: Sample) -> float:
     return other.processor / ours.processor
 
 
+def by_memory(ours: Sample, other: Sample) -> float:
+    return ours.memory / other.memory
+
+
 def bulk(name: str, rounds: Iterator[Round]) -> str:
     """Return the row of a benchmark with many accounts. More than 1 is faster than the other candidate."""
     found = list(rounds)
@@ -195,6 +226,12 @@ def bulk(name: str, rounds: Iterator[Round]) -> str:
     rate = statistics.median(one["ours"].rate for one in found)
     processor = statistics.median(one["ours"].processor for one in found)
     return row(name, f"{rate:.0f}/s, {processor:.1f} ms", *ratios)
+
+
+def many_rows(name: str, rounds: Iterator[Round]) -> str:
+    """Return the row of an import, with how many times the memory of the bare script it needs."""
+    found = list(rounds)
+    return f"{bulk(name, iter(found))} memory: {spread(found, 'bare', by_memory)} times bare |"
 
 
 def single(name: str, rounds: Iterator[Round]) -> str:
@@ -229,10 +266,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--accounts", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--known", type=int, default=100_000, help="how many other accounts are known in one row")
+    parser.add_argument("--persons", type=int, default=100_000, help="how many are imported, with units for them")
     parser.add_argument("--baseline", default=BASELINE, help="the earlier build, as git names it")
-    parser.add_argument(
-        "--only", nargs="+", metavar="ROW", help="opening, rotating, engine, show, rotate; default: all"
-    )
+    rows_known = "show, rotate, engine, latency, known, import, opening, rotating"
+    parser.add_argument("--only", nargs="+", metavar="ROW", help=f"{rows_known}; default: all")
     options = parser.parse_args()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package is compiled once
     base, accounts, rounds = earlier_build(options.baseline), options.accounts, options.rounds
@@ -240,6 +278,11 @@ def main() -> None:
         "show": lambda: single("`account show`", commands(base, "account", "show", "u1", rounds=3 * rounds)),
         "rotate": lambda: single("`account rotate`", commands(base, "account", "rotate", "u1", rounds=3 * rounds)),
         "engine": lambda: bulk("engine, five targets in memory", engine_alone(base, 2 * accounts, rounds)),
+        "latency": lambda: bulk("one target, calls of 20 ms; bare: its limit", distant(accounts, rounds)),
+        "known": lambda: bulk(
+            f"engine, {options.known} other accounts; bare: none", among_others(accounts, options.known, rounds)
+        ),
+        "import": lambda: many_rows("import; bare: `executemany`", imported(options.persons, rounds)),
         "opening": lambda: bulk("opening, slapd", opened(base, accounts, rounds)),
         "rotating": lambda: bulk("rotating, slapd, PYS and Kannel", rotated(base, accounts, rounds)),
     }

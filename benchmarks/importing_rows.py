@@ -37,7 +37,7 @@ class Usage(NamedTuple):
 
     def said(self, name: str, rows: int) -> str:
         each = f"{self.processor / rows * 1000:.4f} ms of processor each"
-        return f"{name:5} {rows:8} rows: {rows / self.seconds:8.1f} accounts/s, {each}, {self.memory:.1f} MiB"
+        return f"{name:5} {rows:8} rows: {rows / self.seconds:8.1f} rows/s, {each}, {self.memory:.1f} MiB"
 
 
 def main() -> None:
