@@ -269,7 +269,7 @@ class Visit:
         return time.astimezone(self.app.config.content.time_zone)
 
     def _name(self) -> str:
-        """Return the name of the person, as far as the store knows it."""
+        """Return the name of the person, as far as it is known."""
         if self.session is None:
             return ""
         person = self.session.person

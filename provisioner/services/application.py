@@ -199,7 +199,7 @@ class Application:
         """Finds accounts by what people know of them."""
         from provisioner.services.search import Search
 
-        return Search(store=self.store, authority=self.authority, naming=self.planner.naming)
+        return Search(store=self.store, authority=self.authority, naming=self.planner.naming, names=self.persons.names)
 
     @property
     def account_overviews(self) -> AccountOverviews:
@@ -332,11 +332,11 @@ class Application:
         """Looks staff up, and writes them."""
         from provisioner.services.persons import Persons
 
-        people = self.planner.people
         return Persons(
             store=self.store,
             authority=self.authority,
-            people=people,
+            people=self.planner.people,
+            recent_people=self._recent_people,
             write=self._save_persons,
             confirm=self._confirm_number,
             now=self.now,

@@ -15,6 +15,7 @@ from provisioner.core.governance.separation import SeparationOfDuties
 from provisioner.core.model import Person
 from provisioner.core.model.text import Text
 from provisioner.services.parts import Clock
+from provisioner.services.recent_people import RecentPeople
 from provisioner.store import Store
 
 
@@ -67,6 +68,8 @@ class Persons:
 
         people: Asks the personnel system, and then the store.
 
+        recent_people: The same for what is only shown; it can be five minutes old.
+
         write: Writes persons who are new or changed for an ``actor``, and tells the observers.
 
         confirm: Writes for an ``actor`` that the other mobile number of a person is confirmed, and tells the observers.
@@ -77,12 +80,13 @@ class Persons:
     store: Store
     authority: Authority
     people: People
+    recent_people: RecentPeople
     write: Callable[..., None]
     confirm: Callable[..., None]
     now: Clock
 
     def names(self, ids: Iterable[str | None]) -> Mapping[str, str]:
-        """Return the names of persons beside their IDs, which the reader sees anyway, as far as the store knows them.
+        """Return the names of persons beside their IDs, which the reader sees anyway.
 
         Args:
 
@@ -90,9 +94,10 @@ class Persons:
 
         Returns:
 
-            The names, by ID.
+            The names, by ID: those of the personnel system, and for whom it gives none now, those of the store.
         """
-        known = self.store.persons.get_many({person_id for person_id in ids if person_id})
+        found = self.recent_people.look_up(person_id for person_id in ids if person_id)
+        known = {**self.store.persons.get_many(found.errors), **found.persons}
         return {person_id: person.name for person_id, person in known.items()}
 
     def save(self, persons: Iterable[Person], *, actor: str, dry_run: bool = False) -> list[Person]:

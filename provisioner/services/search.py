@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 
 import attrs
@@ -30,7 +30,7 @@ class FoundAccount:
 
     account: Account
     unit: Unit | None
-    #: The name of the holder, if the store knows it.
+    #: The name of the holder, if it is known.
     holder_name: str = ""
 
 
@@ -63,11 +63,14 @@ class Search:
         authority: Decides who may read personal data.
 
         naming: How logins are written.
+
+        names: Returns the names of persons, by ID.
     """
 
     store: Store
     authority: Authority
     naming: Naming
+    names: Callable[[Iterable[str | None]], Mapping[str, str]]
 
     def find(self, words: str, *, viewer: str) -> FoundAccounts:
         """Return the accounts that fit, if the viewer may read them.
@@ -113,11 +116,9 @@ class Search:
         """Return accounts with the names of their units and holders."""
         given = list(accounts)
         units = self.store.units.get_many({account.unit for account in given})
-        persons = self.store.persons.get_many({account.holder for account in given if account.holder})
+        names = self.names(account.holder for account in given)
         return [
-            FoundAccount(
-                account=account, unit=units.get(account.unit), holder_name=_name_of(persons, account.holder or "")
-            )
+            FoundAccount(account=account, unit=units.get(account.unit), holder_name=names.get(account.holder or "", ""))
             for account in given
         ]
 
@@ -143,7 +144,3 @@ class Search:
             return self.naming.login(wanted)
         except ValueError:
             return None
-
-
-def _name_of(persons: Mapping[str, Person], person_id: str) -> str:
-    return persons[person_id].name if person_id in persons else ""

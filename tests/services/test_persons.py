@@ -7,7 +7,8 @@ from typing import Any
 import attrs
 import pytest
 
-from provisioner.core.api.errors import BusyError, DeniedError, InputError
+from provisioner.core.api.errors import BusyError, DeniedError, InputError, UnavailableError
+from provisioner.core.api.messages import FindPerson
 from provisioner.core.engine.master_data import PersonChanged, PersonNumberConfirmed
 from provisioner.core.governance.roles import Role
 from provisioner.core.model import Person
@@ -153,3 +154,25 @@ class TestFind:
     def test_tells_an_administrator_that_there_is_nobody(self, app: Application) -> None:
         with pytest.raises(InputError, match="person 4711 not found"):
             app.persons.find("4711", viewer=ADMINISTRATOR)
+
+
+class TestNames:
+    """Names beside IDs, on pages."""
+
+    def test_are_those_of_the_personnel_system(self, app: Application) -> None:
+        """The store knows only persons who were imported; a page showed the others as numbers."""
+        people = app.planner.people
+        people.has_system = lambda: True
+        people.find = lambda asked: Person(id="7001", name="Yalnız PYS'de") if asked.person_id == "7001" else None
+
+        assert app.persons.names(["7001", "1001", "8000", None]) == {"7001": "Yalnız PYS'de", "1001": "Ayşe Işık"}
+        assert app.search.names(["7001"]) == {"7001": "Yalnız PYS'de"}
+
+    def test_are_those_of_the_store_while_the_personnel_system_is_down(self, app: Application) -> None:
+        def down(_: FindPerson) -> Person | None:
+            raise UnavailableError("no answer")
+
+        people = app.planner.people
+        people.has_system, people.find = lambda: True, down
+
+        assert app.persons.names(["7001", "1001"]) == {"1001": "Ayşe Işık"}
