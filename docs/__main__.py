@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from docs import cli, configuration, events, hooks, manpage, python_api
+from docs import cli, configuration, events, hooks, manpage, openapi, python_api
 
 ROOT = Path(__file__).parent
 
@@ -15,6 +15,7 @@ PAGES: Mapping[Path, Callable[[], str]] = {
     ROOT / "reference" / "configuration.md": configuration.page,
     ROOT / "reference" / "events.md": events.page,
     ROOT / "reference" / "hooks.md": hooks.page,
+    ROOT / "reference" / "openapi.json": openapi.page,
     ROOT / "reference" / "python-api.md": python_api.page,
     ROOT / "provisioner.1": manpage.page,
 }
