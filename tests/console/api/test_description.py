@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from provisioner.config.load import ConsoleSettings
+from provisioner.config.settings import ConsoleSettings
 from provisioner.console.api.openapi import description, document
 from provisioner.core.governance.roles import Role
 from provisioner.services.tokens import TokenThrottles
