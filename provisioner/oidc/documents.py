@@ -90,7 +90,7 @@ class ProviderHttp:
                 cure="try again in a few minutes; if it stays like this, tell the administrators",
                 status=answer.status,
             )
-        document = _parsed(answer.body) if len(answer.body) < LONGEST_ANSWER else None
+        document = _parsed(answer.body)  # one that is cut off is no JSON
         if answer.status != HTTPStatus.OK:
             raise self._unexpected(url, answer.status, _code(document))
         if document is None:
