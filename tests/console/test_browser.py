@@ -54,7 +54,7 @@ class Site:
 
     def open(self, context: BrowserContext, login: str, password: str) -> Page:
         """Log a person in, and return the start page."""
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(60_000)
         page = context.new_page()
         page.on("console", self._note)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
