@@ -15,6 +15,7 @@ from provisioner.core.reconcile.history import PastComparison
 from provisioner.services.parts import Clock
 from provisioner.services.targets import Condition, System, systems
 from provisioner.store import Store
+from provisioner.store.queue.chunks import QueueDepth
 
 __all__ = ["Concern", "Routine", "Status", "status_of"]
 
@@ -34,6 +35,8 @@ class Concern(StrEnum):
     OVERDUE = "overdue"
     #: Operations are incomplete, or have failed lately.
     OPERATIONS = "operations"
+    #: Operations wait for a worker, and none is running.
+    NO_WORKER = "no_worker"
     #: Passwords were not delivered, or no report came in time.
     UNDELIVERED = "undelivered"
     #: The last comparison of a target found differences, or was incomplete.
@@ -70,6 +73,8 @@ class Status:
     #: The last comparison of each target that was ever compared.
     comparisons: Sequence[PastComparison]
     routines: Mapping[Routine, RoutineRun]
+    #: The queue by which workers share operations; ``None`` if they don't.
+    queue: QueueDepth | None = None
     #: Whether the store lacks its last changes, because a backup was restored.
     is_outdated: bool
 
@@ -82,6 +87,7 @@ class Status:
         yield Concern.OUTDATED, self.is_outdated
         yield Concern.OVERDUE, self.overdue > 0
         yield Concern.OPERATIONS, bool(self.failed or self.operations.get(OperationState.INCOMPLETE))
+        yield Concern.NO_WORKER, self.queue is not None and self.queue.waiting > 0 and not self.queue.workers
         yield Concern.UNDELIVERED, bool(self.undelivered or self.overdue_deliveries)
         yield Concern.DIFFERENCES, any(last.differences or last.error for last in self.comparisons)
         yield Concern.QUARANTINED, any(system.condition is Condition.QUARANTINED for system in self.systems)
@@ -120,5 +126,6 @@ def status_of(config: LoadedConfiguration, store: Store, now: Clock) -> Status:
         systems=systems(config, store, now),
         comparisons=[comparison for comparison in last if comparison],
         routines=store.routines.last(),
+        queue=store.queue().depth() if config.content.worker.distribute else None,
         is_outdated=store.lost_tail() is not None,
     )

@@ -23,8 +23,8 @@ def quicken() -> None:
     lease_ttl, takeover_wait = timedelta(seconds=TTL), timedelta(seconds=2 * TTL)
     Store.open.__func__.__kwdefaults__["lease_ttl"] = lease_ttl  # type: ignore[attr-defined]
     setattr(bootstrap, "Composition", partial(Composition, takeover_wait=takeover_wait))  # noqa: B010 - mypy
-    chunks.CHUNK = CHUNK
-    consumer.HEARTBEAT, consumer.STALLED_AFTER, consumer.RESCUE_EVERY, consumer.PAUSE = 1.0, 5.0, 1.0, 0.5
+    chunks.CHUNK, chunks.STALLED_AFTER = CHUNK, 5.0
+    consumer.HEARTBEAT, consumer.RESCUE_EVERY, consumer.PAUSE = 1.0, 1.0, 0.5
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from provisioner.core.reconcile.history import PastComparison
 from provisioner.services.application import Application
 from provisioner.services.status import Concern, Status, status_of
 from provisioner.services.targets import System, SystemKind
+from provisioner.store.queue.chunks import QueueDepth
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -48,8 +49,11 @@ QUARANTINED = System(
 )
 
 
-def test_work_that_goes_on_concerns_nobody() -> None:
+@pytest.mark.parametrize(("waiting", "taken", "workers"), [(0, 0, 0), (0, 0, 2), (9, 4, 2)])
+def test_work_that_goes_on_concerns_nobody(waiting: int, taken: int, workers: int) -> None:
     assert WELL.concerns == []
+    queue = QueueDepth(waiting=waiting, taken=taken, workers=workers)
+    assert attrs.evolve(WELL, queue=queue).concerns == []
 
 
 @pytest.mark.parametrize(
@@ -57,6 +61,7 @@ def test_work_that_goes_on_concerns_nobody() -> None:
     [
         ({"is_outdated": True}, Concern.OUTDATED),
         ({"overdue": 1}, Concern.OVERDUE),
+        ({"queue": QueueDepth(waiting=1, taken=0, workers=0)}, Concern.NO_WORKER),
         ({"failed": 1}, Concern.OPERATIONS),
         ({"operations": {OperationState.INCOMPLETE: 1}}, Concern.OPERATIONS),
         ({"undelivered": 1}, Concern.UNDELIVERED),

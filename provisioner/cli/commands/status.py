@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
+import attrs
 import click
 
 from provisioner.cli.exits import ExitCode
@@ -27,6 +28,10 @@ _CONCERNS: Mapping[Concern, tuple[Text, ExitCode]] = {
     ),
     Concern.OPERATIONS: (
         Text("operations are incomplete or have failed; see 'provisioner operation list'"),
+        ExitCode.UNFINISHED,
+    ),
+    Concern.NO_WORKER: (
+        Text("operations wait for a worker, and none is running; start 'provisioner worker'"),
         ExitCode.UNFINISHED,
     ),
     Concern.UNDELIVERED: (
@@ -99,6 +104,7 @@ def _document(status: Status) -> Document:
             }
             for last in status.comparisons
         ],
+        "queue": attrs.asdict(status.queue) if status.queue else None,
         **{routine.value: _run(status, routine) for routine in Routine},
     }
 
@@ -121,6 +127,9 @@ def _rows(session: Session, status: Status) -> Iterator[tuple[str, str]]:
     yield marked("overdue deliveries"), str(status.overdue_deliveries)
     yield marked("undelivered passwords"), str(status.undelivered)
     yield marked("held runs"), str(status.held_runs)
+    if status.queue:
+        yield marked("waiting and running chunks of operations"), f"{status.queue.waiting}, {status.queue.taken}"
+        yield marked("workers that share operations"), str(status.queue.workers)
     yield marked("last sweep"), _last(session, status, Routine.SWEEP)
     yield marked("last backup"), _last(session, status, Routine.BACKUP)
 

@@ -45,7 +45,25 @@ _VERSION = f"SELECT obj_description(to_regnamespace('{SCHEMA}'), 'pg_namespace')
 _MAKE = f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE; CREATE SCHEMA {SCHEMA}; SET LOCAL search_path = {SCHEMA}"
 _OPEN = f"FROM {SCHEMA}.procrastinate_jobs WHERE status IN ('todo', 'doing')"
 _JOBS = f"SELECT id {_OPEN}"
+#: A worker whose chunks go to others has not said for this many seconds that it lives.
+STALLED_AFTER = 20.0
+
+_STATES = f"SELECT status, count(*) {_OPEN} GROUP BY status"
+_ALIVE = f"FROM {SCHEMA}.procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => {STALLED_AFTER})"
+_WORKERS = f"SELECT count(*) {_ALIVE}"
 _HANDED_OUT = f"SELECT jsonb_array_elements_text(args -> 'operations'), id {_OPEN}"
+
+
+@attrs.frozen(kw_only=True)
+class QueueDepth:
+    """How much is in the queue, and how many workers there are."""
+
+    #: The chunks that wait for a worker.
+    waiting: int
+    #: The chunks that workers have taken and not finished.
+    taken: int
+    #: The workers that have said within the last 20 seconds that they live.
+    workers: int
 
 
 @attrs.define(eq=False)
@@ -150,6 +168,18 @@ class ChunkQueue:
             new = [operation for operation in ids if operation not in handed_out]
             self.enqueue(DriverTransaction(connection), new)
         return new
+
+    def depth(self) -> QueueDepth:
+        """Return how much is in the queue now.
+
+        Raises:
+
+            StoreError: The store failed.
+        """
+        with self._database.read() as connection:
+            states: dict[str, int] = dict(map(tuple, connection.exec_driver_sql(_STATES)))
+            workers = connection.exec_driver_sql(_WORKERS).scalar_one()
+        return QueueDepth(waiting=states.get("todo", 0), taken=states.get("doing", 0), workers=workers)
 
     def returned(self, ids: Collection[str], stop: threading.Event, /) -> Iterator[Sequence[str]]:
         """Yield the IDs of operations as soon as no worker has them, until all are yielded or the event is set.

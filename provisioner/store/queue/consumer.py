@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from provisioner.core.api.logs import Logger
+from provisioner.store.queue import chunks
 from provisioner.store.queue.chunks import QUEUE, TASK
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 log = Logger(__name__)
 
-#: How often a worker says that it lives, and after how long without that its chunks go to others, in seconds.
-HEARTBEAT, STALLED_AFTER = 5.0, 20.0
+#: How often a worker says that it lives, in seconds.
+HEARTBEAT = 5.0
 
 #: How often a worker looks for chunks of others that stalled, and, apart from notifications, for new ones, in seconds.
 RESCUE_EVERY, POLL_EVERY = 5.0, 1.0
@@ -84,7 +85,7 @@ class ChunkConsumer:
                         delete_jobs="always",
                         install_signal_handlers=False,
                         update_heartbeat_interval=HEARTBEAT,
-                        stalled_worker_timeout=STALLED_AFTER,
+                        stalled_worker_timeout=chunks.STALLED_AFTER,
                     )
                 )
                 rescuer = asyncio.create_task(_rescue(app))
@@ -123,7 +124,7 @@ async def _rescue(app: procrastinate.App) -> None:
     """Put chunks back whose workers don't live any more. Several workers may do so at the same time."""
     while True:
         with suppress(Exception):
-            for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER):
+            for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=chunks.STALLED_AFTER):
                 with suppress(Exception):  # another worker was faster
                     await app.job_manager.retry_job(job)
         await asyncio.sleep(RESCUE_EVERY)

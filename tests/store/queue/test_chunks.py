@@ -14,7 +14,7 @@ from provisioner.core.api.errors import BusyError, StoreError
 from provisioner.core.api.events import OperationPlanned
 from provisioner.core.model import OperationKind, OperationState
 from provisioner.store import Store
-from provisioner.store.queue.chunks import CHUNK, ChunkQueue
+from provisioner.store.queue.chunks import CHUNK, ChunkQueue, QueueDepth
 from tests.store.conftest import NOON, Story
 
 pytestmark = pytest.mark.postgresql
@@ -146,3 +146,20 @@ def test_a_missing_extra_is_named(store: Store, monkeypatch: pytest.MonkeyPatch)
         store.queue()
 
     assert "unit-provisioner[cluster]" in str(caught.value.cure)
+
+
+def test_the_depth_counts_chunks_and_workers_that_live(
+    database: psycopg.Connection[Any], queue: ChunkQueue, store: Store, story: type[Story]
+) -> None:
+    assert queue.depth() == QueueDepth(waiting=0, taken=0, workers=0)
+
+    store.write(story("a").planned())
+    store.write(story("b").planned())
+    database.execute(
+        "UPDATE procrastinate_jobs SET status = 'doing' WHERE id = (SELECT min(id) FROM procrastinate_jobs)"
+    )
+    heartbeat = "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - make_interval(secs => %s))"
+    for age in (0, 60):
+        database.execute(heartbeat, [age])
+
+    assert queue.depth() == QueueDepth(waiting=1, taken=1, workers=1)
