@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from provisioner.core.api.errors import MisconfiguredError, TargetError, UnavailableError
 from provisioner.core.engine.people import LookUp, People
 from provisioner.core.model import Person
 
 #: How long an answer of the personnel system is used again.
 _LONGEST = timedelta(minutes=5)
+
+#: How long a personnel system that didn't answer is not asked again: each page would wait for it.
+_PAUSE = timedelta(seconds=30)
 
 
 class _Answer(NamedTuple):
@@ -22,10 +26,19 @@ class _Answer(NamedTuple):
         return timedelta() <= now - self.at < _LONGEST
 
 
+class _Failure(NamedTuple):
+    at: datetime
+    error: TargetError
+
+    def is_recent(self, now: datetime) -> bool:
+        return timedelta() <= now - self.at < _PAUSE
+
+
 class RecentPeople:
     """Looks up persons, and asks the personnel system about the same person only every five minutes.
 
-    Several threads can use it at the same time. Errors are not kept.
+    Several threads can use it at the same time. An error for one person is not kept. If the personnel system answers for
+    nobody, its error counts for half a minute.
 
     Args:
 
@@ -38,6 +51,7 @@ class RecentPeople:
         self._people = people
         self._now = now
         self._answers: dict[str, _Answer] = {}
+        self._failure: _Failure | None = None
         self._lock = threading.Lock()
 
     def look_up(self, ids: Iterable[str]) -> LookUp:
@@ -49,10 +63,20 @@ class RecentPeople:
             known = {person_id: answer for person_id, answer in self._answers.items() if answer.is_recent(now)}
             self._answers = known
         asked = wanted - known.keys()
-        found = self._people.look_up(asked)
+        found = self._ask(asked, now)
         with self._lock:
             for person_id in asked - found.errors.keys():
                 self._answers[person_id] = _Answer(now, found.persons.get(person_id))
         recent = {person_id: known[person_id].person for person_id in wanted & known.keys()}
         persons = {person_id: person for person_id, person in recent.items() if person}
         return LookUp(persons={**persons, **found.persons}, errors=found.errors, answered=found.answered)
+
+    def _ask(self, ids: Collection[str], now: datetime) -> LookUp:
+        """Ask the personnel system, unless it didn't answer a moment ago."""
+        failure = self._failure
+        if failure and failure.is_recent(now):
+            return LookUp(persons={}, errors=dict.fromkeys(ids, failure.error), answered=False)
+        found = self._people.look_up(ids)
+        errors = [one for one in found.errors.values() if isinstance(one, UnavailableError | MisconfiguredError)]
+        self._failure = _Failure(self._now(), errors[0]) if errors and not found.answered else None
+        return found

@@ -9,7 +9,7 @@ from datetime import timedelta
 import attrs
 import pytest
 
-from provisioner.core.api.errors import RefusedError, TargetError
+from provisioner.core.api.errors import RefusedError, TargetError, UnavailableError
 from provisioner.core.api.messages import FindPerson
 from provisioner.core.engine.people import People
 from provisioner.core.gateways.retrying import Retry, RetryPolicy
@@ -93,6 +93,22 @@ def test_an_error_is_not_kept(recent: RecentPeople, system: PersonnelSystem) -> 
     system.errors.clear()
     assert persons(recent, "1", "2") == KNOWN
     assert system.took() == ["1", "1", "2"]
+
+
+def test_pages_do_not_wait_one_after_the_other_for_a_system_that_is_down(
+    recent: RecentPeople, system: PersonnelSystem, clock: FakeClock
+) -> None:
+    system.errors = dict.fromkeys(["1", "2"], UnavailableError("down"))
+    assert set(recent.look_up(["1"]).errors) == {"1"}
+    clock.advance(timedelta(seconds=29))
+
+    found = recent.look_up(["1", "2"])
+    assert (set(found.errors), found.answered) == ({"1", "2"}, False)
+    assert system.took() == ["1"]
+
+    system.errors.clear()
+    clock.advance(timedelta(seconds=1))
+    assert persons(recent, "1", "2") == KNOWN
 
 
 def test_persons_who_were_imported_are_read_each_time(clock: FakeClock) -> None:
