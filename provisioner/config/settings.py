@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import attrs
 from attrs.validators import ge, le, matches_re
 
-from provisioner.config.oidc import OidcSettings
+from provisioner.config.oidc import ClaimMeaning, OidcSettings
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model import AccountKind
 from provisioner.core.model.identifiers import name_objection
@@ -209,6 +209,12 @@ class ConsoleSettings:
     def denied_within(self) -> timedelta:
         """The period of denied log-ins."""
         return timedelta(minutes=self.denied_within_minutes)
+
+    @property
+    def needs_account(self) -> bool:
+        """Whether only people who hold an open account can log in."""
+        names_login = self.oidc is not None and self.oidc.claim_meaning is ClaimMeaning.LOGIN
+        return self.log_in is LogInWay.PASSWORD or (self.log_in is LogInWay.OIDC and names_login)
 
 
 def _times(texts: Iterable[str]) -> tuple[time, ...]:

@@ -37,8 +37,8 @@ class _Failure(NamedTuple):
 class RecentPeople:
     """Looks up persons, and asks the personnel system about the same person only every five minutes.
 
-    Several threads can use it at the same time. An error for one person is not kept. If the personnel system answers for
-    nobody, its error counts for half a minute.
+    Several threads can use it at the same time. An error for one person is not kept. If the personnel system answers
+    for nobody, its error counts for half a minute.
 
     Args:
 

@@ -29,7 +29,6 @@ from provisioner.core.governance.tokens import (
 )
 from provisioner.core.model import AccountState
 from provisioner.core.model.identifiers import code_objection, name_objection
-from provisioner.core.model.log_ins import LogInWay
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text, marked
 from provisioner.net.addresses import line_of
@@ -291,7 +290,7 @@ class Tokens:
 
     def _is_present(self, owner: str) -> bool:
         """Whether an owner could log in to the console, as far as the store knows it. Services can't leave."""
-        if is_service(owner) or self.settings.log_in is not LogInWay.PASSWORD:
+        if is_service(owner) or not self.settings.needs_account:
             return True
         return any(account.state is AccountState.OPEN for account in self.store.accounts.of_holder(owner))
 

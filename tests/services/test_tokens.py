@@ -11,6 +11,7 @@ from typing import Any, cast
 import attrs
 import pytest
 
+from provisioner.config.oidc import ClaimMeaning, OidcSettings
 from provisioner.config.settings import ConsoleSettings
 from provisioner.core.api.errors import DeniedError, InputError
 from provisioner.core.governance.roles import Role
@@ -104,6 +105,20 @@ def test_the_token_of_a_person_who_left_is_refused(office: Office, tokens: Token
         tokens.create("yeni", lifetime=MONTH, actor=TEACHER)
     by_proxy = attrs.evolve(tokens, settings=ConsoleSettings(log_in=LogInWay.PROXY))
     assert check(by_proxy, clear(new)) == TEACHER
+
+
+@pytest.mark.parametrize(("meaning", "owner"), [(ClaimMeaning.LOGIN, ""), (ClaimMeaning.PERSON, TEACHER)])
+def test_a_token_ends_with_the_account_that_its_owner_needs_to_log_in_at_the_provider(
+    office: Office, tokens: Tokens, meaning: ClaimMeaning, owner: str
+) -> None:
+    provider = OidcSettings(issuer="https://sso.example", client_id="k", client_secret="env:K", claim_meaning=meaning)
+    at_provider = attrs.evolve(tokens, settings=ConsoleSettings(log_in=LogInWay.OIDC, oidc=provider))
+    new = at_provider.create("liste", lifetime=MONTH, actor=TEACHER)
+    assert check(at_provider, clear(new)) == TEACHER
+
+    office.harness.hand_over("okul46", to=SUPERVISOR)
+
+    assert check(at_provider, clear(new)) == owner
 
 
 def test_only_administrators_make_tokens_for_services(office: Office, tokens: Tokens) -> None:
