@@ -44,9 +44,11 @@ def test_a_field_without_a_column_would_be_lost(
 
 
 def test_no_column_is_made_for_a_secret() -> None:
-    columns = {column.name for table in metadata.tables.values() for column in table.columns}
+    columns = {str(column) for table in metadata.tables.values() for column in table.columns}
+    columns.remove("keyed_requests.key")  # a client chooses it to tell requests apart
+    names = [column.split(".")[1] for column in columns]
 
-    assert not [name for name in columns if "secret" in name or name in {"password", "token", "key"}]
+    assert not [name for name in names if "secret" in name or name in {"password", "token", "key"}]
 
 
 def test_every_time_comes_back_with_its_zone() -> None:
