@@ -1,8 +1,9 @@
-"""An officer applies a list of 300 schools in a real browser while the directory fails, and prints a handover."""
+"""What officers do in a real browser while the directory fails: lists, a handover, an emergency, a held run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -51,6 +52,16 @@ def log_in(context: BrowserContext, office: Office, person: str, language: str) 
     page.fill("#password", office.password(person))
     page.click("main button")
     return page, complaints
+
+
+def wait_until_closed(office: Office, logins: Sequence[str]) -> None:
+    """Wait for what the browser has asked for, and for what goes on behind the page."""
+    end = time.monotonic() + PATIENCE / 1000
+    while {account.state for account in office.harness.store.accounts.get_many(logins).values()} != {
+        AccountState.CLOSED
+    }:
+        assert time.monotonic() < end, "the accounts are not closed"
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(
@@ -114,4 +125,53 @@ def test_a_handover_is_made_and_printed(office: Office, context: BrowserContext,
     text = PdfReader(file).pages[0].extract_text()
     assert "Devir Teslim Tutanağı" in text
     assert "Ayşe Işık (1001)" in text
+    assert complaints == []
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("tr", "henüz her hedefte kapatılmadı"), ("en", "is not closed on every target yet")],
+)
+def test_an_account_is_closed_in_an_emergency_although_the_directory_is_down(
+    office: Office, context: BrowserContext, language: str, said: str
+) -> None:
+    page, complaints = log_in(context, office, OFFICER, language)
+    office.faults.on("account_close", Fault.CANNOT_CONNECT)
+    own = office.password(OFFICER)
+
+    page.click('nav a[href="/"]')
+    page.fill("#q", "okul46")
+    page.click('form[role="search"] button')
+    page.click('main a[href="/accounts/okul46"]')
+    page.click('main a[href$="/close"]')
+    page.fill("#reason", "telefon çalındı")
+    page.fill("#password", own)
+    page.click("main button.danger")
+    assert said in page.inner_text('p[role="status"]')
+
+    office.faults.clear()
+    clock = office.harness.clock
+    assert isinstance(clock, FakeClock)
+    clock.advance(timedelta(minutes=5))  # until the circuit is closed
+    page.click('nav a[href="/operations"]')
+    page.click('main form[action$="/retry"] button')
+
+    wait_until_closed(office, ["okul46"])
+    assert complaints == []
+
+
+@pytest.mark.parametrize("language", ["tr", "en"])
+def test_a_held_run_is_released_by_another_person(office: Office, context: BrowserContext, language: str) -> None:
+    logins = ["okul46", "baska46", "bilgi46"]
+    office.harness.close_accounts(logins)
+    page, complaints = log_in(context, office, ADMINISTRATOR, language)
+
+    page.click('nav a[href="/held"]')
+    page.click("main tbody a")
+    assert office.harness.store.accounts.get_many(["okul46"])["okul46"].state is AccountState.OPEN
+    page.fill("#release-reason", "liste doğru")
+    page.fill("#password", office.password(ADMINISTRATOR))
+    page.click('form[action$="/release"] button')
+
+    wait_until_closed(office, logins)
     assert complaints == []
