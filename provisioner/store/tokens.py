@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from provisioner.core.api.events import Event
 from provisioner.core.governance.tokens import ApiToken, TokenCreated, TokenRevoked
@@ -16,6 +16,7 @@ from provisioner.store.db.tables import tokens
 
 _CREATE = add(tokens)
 _REVOKE = put(tokens)
+_LATEST_FIRST = select(tokens).order_by(tokens.c.created_at.desc(), tokens.c.id)
 
 
 def _created(event: TokenCreated) -> Iterable[Change]:
@@ -45,7 +46,13 @@ class StoredTokens:
         found = self._reader.all(select(tokens).where(tokens.c.id == token_id))
         return ApiToken(**found[0]._asdict()) if found else None
 
+    def of(self, owner: str, /) -> Sequence[ApiToken]:
+        """Return the tokens of this owner, the latest first."""
+        return self._found(_LATEST_FIRST.where(tokens.c.owner == owner))
+
     def all(self) -> Sequence[ApiToken]:
         """Return all tokens, the latest first."""
-        query = select(tokens).order_by(tokens.c.created_at.desc(), tokens.c.id)
+        return self._found(_LATEST_FIRST)
+
+    def _found(self, query: Select[Any]) -> list[ApiToken]:
         return [ApiToken(**row._asdict()) for row in self._reader.all(query)]

@@ -18,6 +18,7 @@ from provisioner.core.governance.access_requests import RequestState
 from provisioner.core.governance.ports import AuthorityRecords
 from provisioner.core.governance.read_once import RecordsReadOnce
 from provisioner.core.governance.roles import ActedForAnother, EffectiveRole, Role, RoleAssignment
+from provisioner.core.governance.tokens import is_service
 from provisioner.core.model import Operation, Unit
 from provisioner.core.model.text import Text
 from provisioner.core.model.unit_paths import covering
@@ -110,11 +111,18 @@ class Authority:
         return {code for code in codes if has_role(paths.get(code or "", frozenset()))}
 
     def acts_for(self, person: str, delegator: str) -> bool:
-        """Whether a person may act for this delegator now, in any role."""
+        """Whether a person may act for this delegator now, in any role.
+
+        A service acts for those who have created a token for it: any of them may have kept it.
+        """
         at = self.now()
-        return any(
+        return delegator in self.users_of(person) or any(
             grant.delegator == delegator and grant.holds(at) for grant in self.records.role_assignments.of(person)
         )
+
+    def users_of(self, actor: str) -> Collection[str]:
+        """Return who may act as a service, because they have created a token for it. Nobody may act as a person."""
+        return {token.created_by for token in self.records.tokens.of(actor)} if is_service(actor) else ()
 
     def are_linked(self, person: str, other: str) -> bool:
         """Whether two IDs belong to one person, or one of the two may act for the other now, in any role."""

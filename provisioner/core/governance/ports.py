@@ -8,6 +8,7 @@ from typing import Protocol
 from provisioner.core.engine.ports import PersonRecords, TargetStateRecords
 from provisioner.core.governance.access_requests import AccessRequest
 from provisioner.core.governance.roles import RoleAssignment
+from provisioner.core.governance.tokens import ApiToken
 from provisioner.core.model import Account, AccountState, Handover, Unit
 from provisioner.core.model.unit_paths import UnitLookup
 
@@ -39,6 +40,13 @@ class AccessRequestLookup(Protocol):
         """Return the request with this id; ``None`` if there is none."""
 
 
+class TokenRecords(Protocol):
+    """Reads tokens of the API."""
+
+    def of(self, owner: str, /) -> Sequence[ApiToken]:
+        """Return the tokens of this owner, including those that have expired or were revoked."""
+
+
 class AuthorityRecords(Protocol):
     """The data that is needed to decide who may do what."""
 
@@ -57,6 +65,10 @@ class AuthorityRecords(Protocol):
     @property
     def access_requests(self) -> AccessRequestLookup:
         """The access requests."""
+
+    @property
+    def tokens(self) -> TokenRecords:
+        """The tokens of the API."""
 
 
 class AccessRequestRecords(AccessRequestLookup, Protocol):

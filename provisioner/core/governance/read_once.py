@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 
 from provisioner.core.engine.ports import PersonRecords
-from provisioner.core.governance.ports import AccessRequestLookup, AuthorityRecords, RoleRecords, UnitPlaces
+from provisioner.core.governance.ports import (
+    AccessRequestLookup,
+    AuthorityRecords,
+    RoleRecords,
+    TokenRecords,
+    UnitPlaces,
+)
 from provisioner.core.governance.roles import RoleAssignment
 from provisioner.core.model import Unit
 
@@ -61,3 +67,4 @@ class RecordsReadOnce:
         self.units: UnitPlaces = PlacesReadOnce(records.units)
         self.persons: PersonRecords = records.persons
         self.access_requests: AccessRequestLookup = records.access_requests
+        self.tokens: TokenRecords = records.tokens

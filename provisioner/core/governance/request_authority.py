@@ -116,7 +116,7 @@ class RequestAuthority:
         """
         effective_role = self._authority.require(actor, {Role.OFFICER}, access_request.unit)
         persons = _persons(actor, effective_role)
-        if persons & {
+        if {*persons, *self._authority.users_of(actor)} & {
             access_request.requester,
             access_request.recipient,
             *access_request.deciders,

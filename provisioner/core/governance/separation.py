@@ -121,11 +121,11 @@ class SeparationOfDuties:
         )
 
     def _linked(self, person: str) -> set[str]:
-        """Return the IDs of a person, of the person's delegates, and of the person's delegators."""
+        """Return the IDs of a person, of the person's delegates and delegators, and of who may act as a service."""
         at = self._authority.now()
         grants = self._authority.records.role_assignments.all()
         pairs = [(grant.person, grant.delegator) for grant in grants if grant.delegator and grant.holds(at)]
-        return {person}.union(*(pair for pair in pairs if person in pair))
+        return {person, *self._authority.users_of(person)}.union(*(pair for pair in pairs if person in pair))
 
     def _others(self, linked: set[str], roles: Iterable[Role], unit: str | None = None) -> str:
         """Return who has one of these roles and is not linked, in the notation of messages."""

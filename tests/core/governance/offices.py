@@ -10,6 +10,7 @@ import attrs
 
 from provisioner.core.governance.access_requests import AccessRequest
 from provisioner.core.governance.roles import Role, RoleAssignment
+from provisioner.core.governance.tokens import ApiToken, TokenAccess
 from provisioner.core.model import Person, Unit
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -20,6 +21,19 @@ SCHOOL = Unit(code="s1", name="Okul", kind="school", parent="46")
 def assignment(person: str, role: Role, unit: str | None = None, **more: Any) -> RoleAssignment:
     name = f"{person}-{role}-{unit}"
     return RoleAssignment(id=name, person=person, role=role, unit=unit, granted_by="root", granted_at=NOW, **more)
+
+
+def token_for(service: str, creator: str) -> ApiToken:
+    return ApiToken(
+        id="t1",
+        hash="",
+        name="list",
+        owner=service,
+        access=TokenAccess.WRITE,
+        created_by=creator,
+        created_at=NOW,
+        expires_at=NOW,
+    )
 
 
 @attrs.define
@@ -43,6 +57,16 @@ class Requests:
 
     def get(self, request_id: str, /) -> AccessRequest | None:
         return self.forms.get(request_id)
+
+
+@attrs.define
+class MadeTokens:
+    """Tokens in memory."""
+
+    tokens: list[ApiToken]
+
+    def of(self, owner: str, /) -> Sequence[ApiToken]:
+        return [token for token in self.tokens if token.owner == owner]
 
 
 class Units:
@@ -72,6 +96,7 @@ class Office:
 
     grants: list[RoleAssignment] = attrs.field(factory=list)
     forms: dict[str, AccessRequest] = attrs.field(factory=dict)
+    made: list[ApiToken] = attrs.field(factory=list)
 
     units: Units = attrs.field(factory=Units, init=False)
     persons: Persons = attrs.field(factory=Persons, init=False)
@@ -79,6 +104,10 @@ class Office:
     @property
     def role_assignments(self) -> Roles:
         return Roles(self.grants)
+
+    @property
+    def tokens(self) -> MadeTokens:
+        return MadeTokens(self.made)
 
     @property
     def access_requests(self) -> Requests:

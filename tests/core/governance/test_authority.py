@@ -16,7 +16,7 @@ from provisioner.core.governance.access_requests import AccessRequest, RequestSt
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.roles import ActedForAnother, Role, RoleAssignment
 from provisioner.core.model import Account, Operation, OperationKind, Person, Unit
-from tests.core.governance.offices import Requests, Roles
+from tests.core.governance.offices import MadeTokens, Requests, Roles
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -56,6 +56,10 @@ class Known:
     @property
     def persons(self) -> Staff:
         return Staff()
+
+    @property
+    def tokens(self) -> MadeTokens:
+        return MadeTokens([])
 
     @property
     def access_requests(self) -> Requests:

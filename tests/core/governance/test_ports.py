@@ -21,6 +21,7 @@ def test_the_store_satisfies_the_types_of_the_ports(tmp_path: Path) -> None:
         assert authority.units.custodian_named_by("a") is None
         assert authority.persons.get_many(["1"]) == {}
         assert authority.access_requests.get("f") is None
+        assert authority.tokens.of("service:x") == []
         assert list(endings.accounts.find(holder="1", state=AccountState.CLOSED)) == []
         assert list(endings.handovers.find(person="1")) == []
         assert requests.open_for("a") == requests.carried_out() == []

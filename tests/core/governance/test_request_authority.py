@@ -12,7 +12,7 @@ from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.request_authority import RequestAuthority
 from provisioner.core.governance.roles import Role
 from provisioner.core.model import OperationKind, Person
-from tests.core.governance.offices import NOW, Office, assignment
+from tests.core.governance.offices import NOW, Office, assignment, token_for
 
 ASKS = Person(id="asks", name="Ayşe Işık", unit="s1", supervisor="boss")
 GRANTS = [
@@ -109,6 +109,17 @@ def test_who_receives_the_password_or_acts_for_them_does_neither(authority: Requ
         authority.require_confirmer(APPROVED, actor)
     with pytest.raises(DeniedError):
         authority.require_officer(APPROVED, actor)
+
+
+@pytest.mark.parametrize("creator", ["asks", "holder", "boss"])
+def test_a_service_does_not_carry_out_for_who_has_created_its_token(creator: str) -> None:
+    known = Office([*GRANTS, assignment("service:list", Role.OFFICER)], made=[token_for("service:list", creator)])
+    authority = RequestAuthority(Authority(records=known, now=lambda: NOW))
+
+    with pytest.raises(DeniedError, match="has another role in request"):
+        authority.require_officer(APPROVED, "service:list")
+    known.made[:] = [token_for("service:list", "admin")]
+    authority.require_officer(APPROVED, "service:list")
 
 
 def test_who_has_approved_does_not_carry_it_out(authority: RequestAuthority) -> None:

@@ -14,7 +14,7 @@ from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.roles import Role, RoleAssignment
 from provisioner.core.governance.separation import SeparationOfDuties
 from provisioner.core.model import Account, OperationKind, Person, Unit
-from tests.core.governance.offices import NOW, Office, assignment
+from tests.core.governance.offices import NOW, Office, assignment, token_for
 from tests.core.governance.test_authority import Known, role
 
 UNIT = Unit(code="46", name="Kahramanmaraş", kind="province", custodian="p5")
@@ -54,6 +54,26 @@ def test_a_service_does_not_release_a_run() -> None:
     assert denial
     assert "only a person" in str(denial.reason)
     assert not duties().operation_authorize(attrs.evolve(request, asked_by=None))
+
+
+def test_what_a_service_does_counts_for_who_has_created_a_token_of_it() -> None:
+    """An administrator starts a run or a handover as a service, and would be the second person."""
+    grants = [*ADMINISTRATORS, assignment("service:list", Role.OFFICER)]
+    known = Office(grants, made=[token_for("service:list", "admin")])
+    separation = SeparationOfDuties(Authority(records=known, now=lambda: NOW))
+    run = attrs.evolve(REQUEST, kind=OperationKind.CLOSE, asked_by="service:list")
+    handover = attrs.evolve(REQUEST, actor="service:list", incoming="admin")
+    named = attrs.evolve(UNIT, custodian="admin")
+
+    assert separation.operation_authorize(run)
+    assert not separation.operation_authorize(attrs.evolve(run, actor="second"))
+    assert separation.operation_authorize(handover)
+    assert not separation.operation_authorize(attrs.evolve(handover, incoming="second"))
+    reached = attrs.evolve(PERSON, mobile="+905320000002")
+    with pytest.raises(DeniedError, match="may not change the mobile number"):
+        separation.require_for_persons("service:list", {"admin": PERSON}, [reached])
+    with pytest.raises(DeniedError, match="may not name admin the custodian"):
+        separation.require_for_units("service:list", {"46": UNIT}, [named])
 
 
 @pytest.mark.parametrize("receiver", ["admin", "deputy"])
