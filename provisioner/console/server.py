@@ -119,7 +119,8 @@ def make_console(app: Application, site: Site) -> Console:
     settings, way = app.config.content.console, None
     if settings.log_in is LogInWay.OIDC and settings.oidc:
         secret = app.config.client_secret(settings.oidc)
-        way = SingleSignOn.open(settings.oidc, secret, url=site.url, now=app.now)
+        at_once = max(1, settings.threads // 2)
+        way = SingleSignOn.open(settings.oidc, secret, url=site.url, at_once=at_once, now=app.now)
     plugins = [setting.plugin for setting in app.config.plugin_settings()]
     return Console(
         app=app,

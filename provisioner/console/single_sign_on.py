@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Self
 
@@ -11,6 +12,7 @@ import attrs
 
 from provisioner.config.oidc import OidcSettings
 from provisioner.console.attempts import LogInAttempts
+from provisioner.core.api.errors import UnavailableError
 from provisioner.core.model.secret import Secret
 from provisioner.oidc.client import OidcClient
 from provisioner.oidc.tokens import EndedSession
@@ -20,6 +22,9 @@ CALLBACK, LOGGED_OUT, BACK_CHANNEL = "/oidc/callback", "/logged-out", "/oidc/bac
 
 #: Where a person confirms a change by logging in again.
 CONFIRM = "/oidc/confirm"
+
+#: How many seconds a request waits until it may ask the provider. Usually the answers are known, or come within this.
+_PATIENCE = 1.0
 
 
 class ProviderLogOuts:
@@ -63,9 +68,13 @@ class SingleSignOn:
     log_outs: ProviderLogOuts
     #: Where people come back after a log-out at the provider.
     logged_out_address: str
+    #: Requests that may wait for the provider at once.
+    waiting: threading.BoundedSemaphore
 
     @classmethod
-    def open(cls, settings: OidcSettings, secret: Secret, *, url: str, now: Callable[[], datetime]) -> Self:
+    def open(
+        cls, settings: OidcSettings, secret: Secret, *, url: str, at_once: int, now: Callable[[], datetime]
+    ) -> Self:
         """Return the log-in at a provider. Nothing is sent yet.
 
         Args:
@@ -75,6 +84,8 @@ class SingleSignOn:
             secret: The secret of the console there.
 
             url: The address of the console, without a path.
+
+            at_once: How many requests may wait for the provider at once. If it hangs, the others still answer.
 
             now: The clock.
 
@@ -88,4 +99,22 @@ class SingleSignOn:
             attempts=LogInAttempts(now=now),
             log_outs=ProviderLogOuts(now=now),
             logged_out_address=f"{url}{LOGGED_OUT}",
+            waiting=threading.BoundedSemaphore(at_once),
         )
+
+    @contextmanager
+    def asking(self) -> Iterator[OidcClient]:
+        """Ask the provider within a ``with`` block.
+
+        Raises:
+
+            UnavailableError: Too many requests are waiting for it.
+        """
+        if not self.waiting.acquire(timeout=_PATIENCE):
+            raise UnavailableError(
+                "too many requests are waiting for the log-in of your organisation", cure="try again in a minute"
+            )
+        try:
+            yield self.client
+        finally:
+            self.waiting.release()

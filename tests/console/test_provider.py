@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -12,6 +13,7 @@ import httpx
 import pytest
 
 from provisioner.config.oidc import ClaimMeaning, OidcSettings
+from provisioner.config.settings import ConsoleSettings
 from provisioner.console.server import make_console
 from provisioner.console.single_sign_on import SingleSignOn
 from provisioner.console.site import Site
@@ -241,6 +243,24 @@ def test_a_provider_that_is_down_is_told_on_a_page(at_provider: MakeOffice, issu
     page = office.browser().get("/login")
     assert (page.status_code, "try again in a few minutes" in page.text) == (503, True)
     del issuer.answers["/.well-known/openid-configuration"]
+    entered(office, issuer, OFFICER)
+
+
+def test_a_provider_that_hangs_takes_half_of_the_threads(at_provider: MakeOffice, issuer: Issuer) -> None:
+    """Nobody has to log in to wait for it, and those who are logged in would get no page."""
+    office = at_provider()
+    browser, way = entered(office, issuer, OFFICER), office.console.single_sign_on
+    assert way
+    with ExitStack() as hanging:
+        for _ in range(ConsoleSettings().threads // 2):
+            hanging.enter_context(way.asking())
+
+        page = office.browser().get("/login")
+        assert (page.status_code, "too many requests are waiting" in page.text) == (503, True)
+        assert send_logout(office, issuer.logout_token(sid="s1")).status_code == 503
+        assert browser.get("/me").status_code == 200
+        assert "Your session has ended." in browser.post("/logout").text
+
     entered(office, issuer, OFFICER)
 
 

@@ -19,6 +19,7 @@ from provisioner.core.api.errors import DeniedError, TargetError
 from provisioner.core.api.logs import Logger
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
+from provisioner.oidc.client import OidcClient
 from provisioner.oidc.documents import error_code
 from provisioner.oidc.tokens import ProviderIdentity, refused
 
@@ -41,7 +42,8 @@ def come_back(visit: Visiting) -> Response[Any]:
             minutes=int(LONGEST.total_seconds()) // 60,
         )
     try:
-        identity = _identity(visit, way, attempt)
+        with way.asking() as client:
+            identity = _identity(visit, client, attempt)
     except DeniedError:
         visit.app.log_ins.refuse_answer(visit.address)
         raise
@@ -76,7 +78,8 @@ def end_sessions(visit: Visiting) -> Response[Any]:
     """End the sessions of which the provider says that their people have logged out there."""
     way = _way(visit)
     try:
-        ended = way.client.ended(visit.form.get("logout_token", ""))
+        with way.asking() as client:
+            ended = client.ended(visit.form.get("logout_token", ""))
         if not way.log_outs.is_new(ended):
             raise refused(Text("the token was used before"))
     except DeniedError as error:
@@ -106,7 +109,8 @@ def leave_for_provider(visit: Visit, wanted: str, *, session: ConsoleSession | N
     way, site = _way(visit), visit.console.site
     browser = visit.incoming.cookies.get(site.cookie_name(AT_PROVIDER), "") or secrets.token_urlsafe(32)
     challenge = way.attempts.begin(browser, wanted=wanted, session=session)
-    address = way.client.address_for(challenge)
+    with way.asking() as client:
+        address = client.address_for(challenge)
     visit.set_cookies.append(site.cookie(AT_PROVIDER, browser, longest=int(LONGEST.total_seconds())))
     return Response(None, media_type=MediaType.TEXT, status_code=303, headers={"location": address})
 
@@ -120,7 +124,8 @@ def log_out_address(visit: Visit) -> str:
     if way is None:
         return ""
     try:
-        return way.client.log_out_address(way.logged_out_address)
+        with way.asking() as client:
+            return client.log_out_address(way.logged_out_address)
     except TargetError as error:
         log.warning("provider_log_out_not_known", error=type(error).__name__)
         return ""
@@ -132,7 +137,7 @@ def _way(visit: Visit) -> SingleSignOn:
     return visit.console.single_sign_on
 
 
-def _identity(visit: Visit, way: SingleSignOn, attempt: LogInAttempt) -> ProviderIdentity:
+def _identity(visit: Visit, client: OidcClient, attempt: LogInAttempt) -> ProviderIdentity:
     """Return who has logged in.
 
     Raises:
@@ -142,7 +147,7 @@ def _identity(visit: Visit, way: SingleSignOn, attempt: LogInAttempt) -> Provide
         TargetError: The provider doesn't answer, or refuses the code.
     """
     query = visit.incoming.query
-    way.client.require_provider(query)
+    client.require_provider(query)
     if "error" in query:
         raise DeniedError(
             "the log-in of your organisation did not let you in: {code}",
@@ -152,7 +157,7 @@ def _identity(visit: Visit, way: SingleSignOn, attempt: LogInAttempt) -> Provide
     code = query.get("code", "")
     if not code or len(code) > _LONGEST_CODE:
         raise refused(Text("it has no code"))
-    return way.client.identity(Secret(code, passing=True), attempt.challenge)
+    return client.identity(Secret(code, passing=True), attempt.challenge)
 
 
 def _require_same_session(visit: Visit, session: ConsoleSession, subject: str) -> None:
