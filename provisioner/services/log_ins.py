@@ -278,7 +278,7 @@ class LogIns:
 
     def _note(self, reason: LogInDenial, address: str) -> None:
         """Write a denial down, unless there was one from this address within the period."""
-        if self.throttles.noted.try_at(address, self.now()):
+        if self.throttles.noted.try_at(line_of(address), self.now()):
             self._deny(self.settings.log_in, reason, address)
 
     def _deny(self, way: LogInWay, reason: LogInDenial, address: str, login: str = "") -> None:

@@ -201,6 +201,16 @@ def test_a_proxy_names_the_person(door: Door) -> None:
             door.log_ins.by_proxy(nobody, address="10.0.0.1")
 
 
+def test_denials_from_one_network_are_written_down_once(door: Door) -> None:
+    """Anybody can have 2**64 addresses of IPv6, and would fill the audit log."""
+    door.settings = ConsoleSettings(log_in=LogInWay.PROXY)
+    for number in range(1, 4):
+        with pytest.raises(DeniedError):
+            door.log_ins.by_proxy("", address=f"2001:db8:1:2::{number}")
+
+    assert [entry.kind for entry in door.harness.store.audit_log.entries()].count("log_in_denied") == 1
+
+
 @pytest.mark.parametrize("settings", [{"target": "nothing"}, {"target": "sms"}])
 def test_a_target_that_tests_no_password_is_found_at_the_start(door: Door, settings: dict[str, Any]) -> None:
     door.settings = ConsoleSettings(**settings)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from provisioner.core.api.errors import ProvisionerError, raised_at
 from provisioner.core.api.logs import Logger
 from provisioner.store.queue import chunks
 from provisioner.store.queue.chunks import QUEUE, TASK
@@ -117,7 +118,8 @@ class ChunkConsumer:
         except ChunkStopped:
             raise
         except Exception as error:  # the operations are found again by the next look for due ones
-            log.error("chunk_failed", error=type(error).__name__, reason=str(error))
+            reason = {"reason": str(error)} if isinstance(error, ProvisionerError) else {}
+            log.error("chunk_failed", error=type(error).__name__, at=raised_at(error), **reason)
 
 
 async def _rescue(app: procrastinate.App) -> None:

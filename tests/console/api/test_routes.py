@@ -9,11 +9,13 @@ import msgspec
 import pytest
 
 from provisioner.console.api import shapes
+from provisioner.console.api.call import FURTHEST, LARGEST_PAGE
 from provisioner.console.api.openapi import document
 from provisioner.console.api.problems import ProblemAnswer
 from provisioner.console.api.router import make_api
 from provisioner.core.governance.roles import Role
 from provisioner.core.governance.tokens import TokenAccess
+from provisioner.services.access_requests import AccessRequests
 from tests.console.api.conftest import Program
 from tests.console.test_routes import address_of
 from tests.console_office import ADMINISTRATOR, OFFICER, STRANGER, SUPERVISOR, TEACHER, Office
@@ -132,6 +134,19 @@ def test_nobody_gets_anything_without_a_token(office: Office, token: str) -> Non
         assert answer.status_code == 429 or answer.headers["www-authenticate"].startswith("Bearer")
         assert "Ayşe" not in answer.text
     assert {*office.kinds()[before:]} <= {"token_refused"}
+
+
+def test_a_list_that_is_too_long_does_not_seem_to_end(
+    office: Office, program: Callable[..., Program], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = program(TEACHER)
+    reader.post("/requests", {"login": "okul46", "kind": "rotate", "reason": "unutuldu"})
+    [request] = office.harness.app.access_requests.listed(viewer=TEACHER)
+    monkeypatch.setattr(AccessRequests, "listed", lambda *_, **__: [request] * (FURTHEST + LARGEST_PAGE + 1))
+
+    last = reader.get(f"/requests?limit={LARGEST_PAGE}&offset={FURTHEST}").json()["next"]
+    assert last == f"/api/v1/requests?limit={LARGEST_PAGE}&offset={FURTHEST + LARGEST_PAGE}"
+    assert reader.get(last.removeprefix("/api/v1")).status_code == 400
 
 
 def test_a_token_for_reading_changes_nothing(office: Office, program: Callable[..., Program]) -> None:

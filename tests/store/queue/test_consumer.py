@@ -122,3 +122,18 @@ def test_a_consumer_goes_on_when_its_connections_are_cut(database: psycopg.Conne
         queue.hand_out(["b"])
         while taken.get(timeout=PATIENCE) != ["b"]:
             pass  # the first one may come again: that it ended could not be written down
+
+
+def test_what_an_unknown_error_says_stays_out_of_the_logs(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It can name people."""
+
+    def carry_out(_: Sequence[str]) -> None:
+        raise ValueError("+905321234567")
+
+    ChunkConsumer(connection={}, carry_out=carry_out, stop=threading.Event())._attempt(["a"])
+
+    said = f"{capsys.readouterr().out}{[record.__dict__ for record in caplog.records]}"
+    assert "ValueError" in said
+    assert "5321234567" not in said
