@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Keep the configuration, the store and the received messages in DIR, which must be empty or must not exist.",
 )
-@click.option(
-    "--console", is_flag=True, help="Serve the console in the end, until Ctrl+C, to look around in a browser."
-)
+@click.option("--console", is_flag=True, help="After the demonstration, serve the console until you press Ctrl+C.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),

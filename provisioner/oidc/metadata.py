@@ -97,7 +97,7 @@ def _require_pkce(document: Mapping[str, Any], issuer: str) -> None:
     methods = _texts(document, "code_challenge_methods_supported")
     if methods and "S256" not in methods:
         raise MisconfiguredError(
-            "the provider {issuer} doesn't know PKCE with S256",
+            "the provider {issuer} doesn't support PKCE with S256",
             cure="turn it on in the provider's own settings",
             issuer=issuer,
         )

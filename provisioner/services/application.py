@@ -308,7 +308,7 @@ class Application:
 
     @property
     def list_runs(self) -> ListRuns:
-        """Applies lists of units, and tells how far it has come."""
+        """Applies lists of units, and tells how far each list has come."""
         from provisioner.services.list_runs import ListRuns
 
         return ListRuns(

@@ -74,7 +74,7 @@ class HeldRuns:
         return held_runs(self.store, self.authority, viewer=viewer)
 
     def readable(self, *, viewer: str) -> list[WaitingRun]:
-        """Return the runs that wait for a release and that the viewer started, or of which may read every account."""
+        """Return the runs that wait for a release, and that the viewer started or may read in full."""
         privacy, accounts = Privacy(self.authority, viewer), self.store.accounts.get_many
         waiting = self.waiting(viewer=viewer)
         return [one for one in waiting if privacy.may_read_run(one.run, one.logins, accounts)]

@@ -96,7 +96,7 @@ class KeyedRequests:
             raise BusyError("the request with this key is being carried out", cure="send it again in a few seconds")
         raise InterruptedRequestError(
             marked("the request with this key was interrupted after {time}, and it is unknown whether it took effect"),
-            cure=marked("look whether it did; if not, send it with a new key"),
+            cure=marked("check whether it took effect; if not, send it with a new key"),
             time=earlier.begun_at,
         )
 

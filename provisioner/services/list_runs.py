@@ -95,7 +95,7 @@ class ListProgress:
 
 @attrs.frozen(kw_only=True)
 class ListRuns:
-    """Applies lists of units, and tells how far it has come.
+    """Applies lists of units, and tells how far each list has come.
 
     Args:
 

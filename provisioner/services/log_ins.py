@@ -169,7 +169,7 @@ class LogIns:
             return self._let_in(person, login, LogInWay.OIDC, address)
         self._note(LogInDenial.CLAIM, address)
         raise DeniedError(
-            "the log-in of your organisation names nobody whom the console knows",
+            "the console doesn't know the person whom your organisation's log-in names",
             cure="ask the administrators whether the ID token has the claim {claim}, with what claim_meaning says",
             claim=settings.person_claim if settings else "",
         )

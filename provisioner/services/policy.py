@@ -264,7 +264,7 @@ class Deadlines:
         return self._simulated(self.store.schedule.accounts_after(""), days)
 
     def calendar(self, *, days: int, viewer: str) -> Forecast:
-        """Return the same for the accounts that one person may read.
+        """Return the forecast for the accounts that one person may read.
 
         Args:
 

@@ -32,7 +32,7 @@ def grant(session: Session, person: str, role: str, *, unit: str | None, dry_run
     """Grant a role to a person.
 
     ROLE is officer, supervisor, administrator, auditor or personnel_office. To grant it to a service that uses the
-    API, give 'service:' and its name as PERSON.
+    API, use 'service:NAME' as PERSON.
 
     The role has no end date. To grant a role for a limited period, use 'authority delegate'.
     """

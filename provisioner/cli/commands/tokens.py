@@ -15,7 +15,13 @@ from provisioner.documents import token_document
 
 @click.command("create")
 @click.argument("name")
-@click.option("--days", metavar="DAYS", type=int, required=True, help="Number of days until the token expires.")
+@click.option(
+    "--days",
+    metavar="DAYS",
+    type=int,
+    required=True,
+    help="Number of days until the token expires, at most 366.",
+)
 @click.option("--service", metavar="NAME", help="Create the token for this service instead of for the actor.")
 @click.option("--read-only", is_flag=True, help="Let the token read, but not change anything.")
 @recording
@@ -25,8 +31,8 @@ def create(session: Session, name: str, *, days: int, service: str | None, read_
 
     NAME says what the token is for. The token is shown only once, because the store has only its hash.
 
-    A token allows what its owner may do: the actor, or the service of --service. Only administrators create tokens
-    for services. To give a service roles, use 'authority grant service:NAME'.
+    The owner of the token is the actor, or the service in --service. The token allows what its owner may do. Only
+    administrators can create tokens for services. To give a service roles, use 'authority grant service:NAME'.
     """
     with session.application() as app:
         new = app.tokens.create(
@@ -58,7 +64,8 @@ def create(session: Session, name: str, *, days: int, service: str | None, read_
 def list_(session: Session) -> ExitCode:
     """List tokens, latest first.
 
-    Administrators and auditors see all tokens, other people see their own. The tokens themselves are not shown.
+    Administrators and auditors see all tokens. Other people see only their own. The secret part of a token is never
+    listed.
     """
     with session.application() as app:
         tokens = app.tokens.listed(viewer=session.actor)
@@ -89,7 +96,7 @@ def list_(session: Session) -> ExitCode:
 def revoke(session: Session, token_id: str, *, dry_run: bool) -> ExitCode:
     """Revoke a token.
 
-    The API refuses the token from then on.
+    From then on, the API refuses the token.
     """
     with session.application() as app:
         token = app.tokens.revoke(token_id, actor=session.actor, dry_run=dry_run)

@@ -55,8 +55,8 @@ def command(session: Session, *, listen: str | None, concurrency: int | None) ->
     step of each running operation and exits with code 0. The next worker that runs continues these operations. A second
     signal stops it immediately. It reads the configuration only when it starts.
 
-    A worker that was suspended for more than a minute during operations is ended by SIGALRM before it sends anything.
-    The service manager should start it again.
+    If a worker is suspended for more than a minute during operations, SIGALRM ends it before it sends anything.
+    Configure the service manager to start it again.
     """
     content = session.configuration.content
     message = session.output.text("stopping between two steps; wait, or send the signal again to end immediately")

@@ -18,10 +18,11 @@ from provisioner.console.api.router import make_api
 _VERSION = "1"
 
 _ABOUT = (
-    "What people do on the pages of the console, for programs. A token says in whose name a program asks; it allows "
-    "what its owner may do. Times are in UTC. Messages are in English or Turkish, as Accept-Language asks. Lists have "
-    "pages: limit and offset choose one, and next is the address of the following one, or null. Each change has an "
-    "Idempotency-Key, which is known for 24 hours: the same request with the same key gets the first answer again."
+    "The API of the console. A token identifies the person or service for which a program sends requests, and allows "
+    "what this owner may do. Times are in UTC. Messages are in English or Turkish, according to Accept-Language. Lists "
+    "are divided into pages: limit and offset choose a page, and next is the address of the following page, or null. "
+    "Each change has an Idempotency-Key, which is kept for 24 hours: the same request with the same key gets the first "
+    "answer again."
 )
 
 #: What each refusal means. Those in the second table are answers to changes only.
@@ -30,13 +31,13 @@ _REFUSALS = {
     401: "The token is missing, unknown, expired or revoked.",
     403: "The owner of the token may not do this.",
     404: "What the address names is not there, or the owner of the token may not know of it.",
-    422: "The request can be read, and can't be fulfilled.",
+    422: "The request has the right form, but can't be carried out.",
     429: "There were too many requests, or too many refused tokens. Retry-After says when to try again.",
     500: "A defect of the program.",
     503: "A target, a channel, the personnel system or the store can't be used now.",
 }
 _REFUSED_CHANGES = {
-    409: "A request with this key goes on or was interrupted, or another operation holds the account.",
+    409: "A request with this key is still running or was interrupted, or another operation holds the account.",
     413: "The body has more than 64 KiB.",
     415: "The body is not JSON.",
 }

@@ -45,7 +45,7 @@ def suspend(visit: Visiting, name: FromPath[str]) -> Response[Any]:
 def end_maintenance(visit: Visiting, name: FromPath[str]) -> Response[Any]:
     """End a maintenance before its time."""
     if visit.app.targets.end_maintenance(name, actor=visit.person):
-        visit.tell(Text("{target} is back in service; what has waited continues by itself", {"target": name}))
+        visit.tell(Text("{target} is back in service; waiting operations continue automatically", {"target": name}))
     return visit.redirect("/systems")
 
 
@@ -57,7 +57,7 @@ def resume(visit: Visiting, name: FromPath[str]) -> Response[Any]:
     except ProvisionerError as error:
         return _shown(visit, failure_of(error))
     if is_resumed:
-        visit.tell(Text("{target} is back in service; what has waited continues by itself", {"target": name}))
+        visit.tell(Text("{target} is back in service; waiting operations continue automatically", {"target": name}))
     else:
         visit.tell(Text("{target} is not quarantined", {"target": name}))
     return visit.redirect("/systems")

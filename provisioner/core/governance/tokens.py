@@ -91,7 +91,7 @@ class TokenRevoked(Event):
 
 @attrs.frozen(kw_only=True)
 class TokenRefused(Event):
-    """A token for the API was refused. Its owner is the actor, if the token is known and was not made up."""
+    """A token for the API was refused. The actor is the owner of the token, or empty if the token is not genuine."""
 
     kind = "token_refused"
 
