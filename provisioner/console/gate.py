@@ -8,6 +8,8 @@ from __future__ import annotations
 import hmac
 from urllib.parse import quote
 
+from litestar.concurrency import sync_to_thread
+
 from provisioner.console.asgi import AsgiApp, Message, Receive, Scope, Send, read_body, without_body
 from provisioner.console.failures import Failure, refusal
 from provisioner.console.incoming import Incoming, UnusableRequestError, form_of
@@ -59,7 +61,7 @@ class Gate:
         try:
             incoming = Incoming.of(scope)
             self._require_connection(incoming)
-            visit = self._visit(incoming, cookies)
+            visit = await sync_to_thread(self._visit, incoming, cookies)
             if not incoming.is_safe:
                 await self._read_form(visit, receive)
         except UnusableRequestError as error:
@@ -107,6 +109,7 @@ class Gate:
             raise UnusableRequestError(421)
 
     def _visit(self, incoming: Incoming, cookies: list[str]) -> Visit:
+        """Return the visit with all that the loop must not wait for: the store and the personnel system can hang."""
         console = self._console
         token = incoming.cookies.get(console.site.cookie_name(SESSION))
         visit = Visit(
@@ -118,6 +121,8 @@ class Gate:
         )
         if visit.session and visit.session.way.names_person and visit.proxy_person() != visit.session.person:
             visit.end()
+        if not incoming.path.startswith(_PUBLIC_FOLDER):
+            visit.look_up_name()
         return visit
 
     def _is_own(self, visit: Visit) -> bool:

@@ -104,6 +104,8 @@ class Visit:
     upload: Upload | None = None
     #: The headers with the cookies that the answer sets.
     set_cookies: list[str] = attrs.field(factory=list, repr=False)
+    #: The name of the person, as far as it is known.
+    person_name: str = attrs.field(default="", repr=False)
 
     @property
     def app(self) -> Application:
@@ -186,7 +188,7 @@ class Visit:
             "language": self.language,
             "csrf": self.csrf,
             "session": self.session,
-            "person_name": self._name(),
+            "person_name": self.person_name,
             "notice": self.phrasing.said(notice) if notice else "",
             "path": self.incoming.path,
             "asset": assets.address,
@@ -232,6 +234,7 @@ class Visit:
         """End the session of this browser."""
         if self.session:
             self.console.sessions.drop(self.session)
+            self.person_name = ""
         if token := self.incoming.cookies.get(self.console.site.cookie_name(SESSION)):
             self.console.sessions.end(token)
             self.set_cookies.append(self.console.site.cookie(SESSION, "", longest=0))
@@ -251,6 +254,16 @@ class Visit:
             return False
         return not self.app.log_ins.still_holds(session.login, session.person, proved_at=session.proved_at)
 
+    def look_up_name(self) -> None:
+        """Look up the name of the person, before the page is made: this can wait for the personnel system."""
+        if self.session is None:
+            return
+        person = self.session.person
+        try:
+            self.person_name = self.app.persons.names([person]).get(person, person)
+        except StoreError:  # the page may be the one that says so
+            self.person_name = person
+
     def proxy_person(self) -> str:
         """Return whom the reverse proxy names; nobody if log-ins are not its matter."""
         settings = self.app.config.content.console
@@ -267,16 +280,6 @@ class Visit:
 
     def _local(self, time: datetime) -> datetime:
         return time.astimezone(self.app.config.content.time_zone)
-
-    def _name(self) -> str:
-        """Return the name of the person, as far as it is known."""
-        if self.session is None:
-            return ""
-        person = self.session.person
-        try:
-            return self.app.persons.names([person]).get(person, person)
-        except StoreError:  # the page may be the one that says so
-            return person
 
     def _csrf_before_log_in(self) -> str:
         site = self.console.site

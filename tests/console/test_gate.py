@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import cast
 
 import attrs
@@ -11,6 +12,7 @@ import pytest
 
 from provisioner import Person, Unit
 from provisioner.core.api.errors import StoreError
+from provisioner.services.persons import Persons
 from provisioner.testing.clock import FakeClock
 from tests.console_office import ADMINISTRATOR, OFFICER, PERSONS, TEACHER, UNITS, Browser, Office
 
@@ -25,6 +27,34 @@ HEADERS = {
     "cross-origin-resource-policy",
     "permissions-policy",
 }
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/nowhere", 404), ("GET", "/accounts/nobody", 422), ("POST", "/logout", 403), ("GET", "/due", 200)],
+)
+def test_the_loop_waits_for_nothing(
+    office: Office, monkeypatch: pytest.MonkeyPatch, method: str, path: str, status: int
+) -> None:
+    """The names of the personnel system and the time of the store can take seconds, and nobody else got an answer."""
+    browser, names, now = office.logged_in(OFFICER), Persons.names, office.console.sessions._now
+    threads: list[threading.Thread] = []
+
+    def slow(self: Persons, ids: Iterable[str | None]) -> Mapping[str, str]:
+        threads.append(threading.current_thread())
+        return names(self, ids)
+
+    def slow_now() -> datetime:
+        threads.append(threading.current_thread())
+        return now()
+
+    monkeypatch.setattr(Persons, "names", slow)
+    monkeypatch.setattr(office.console.sessions, "_now", slow_now)
+
+    answer = browser.send(method, path, data={"everywhere": "1"} if method == "POST" else None)
+    assert (answer.status_code, "Gül Öz" in answer.text) == (status, True)
+    assert threads
+    assert threading.main_thread() not in threads
 
 
 def test_every_answer_has_the_headers(office: Office) -> None:

@@ -84,7 +84,8 @@ class ApiGate:
         except UnusableRequestError as error:
             await _refuse(send, refused(error.status, said))
         except TooManyRequestsError as error:
-            wait = max(timedelta(seconds=1), error.free_at - self._console.app.now())
+            now = await sync_to_thread(self._console.app.now)  # the store can be asked
+            wait = max(timedelta(seconds=1), error.free_at - now)
             problem = refused(429, said, message=error.text, cure=error.cure)
             await _refuse(send, problem, {"retry-after": str(ceil(wait.total_seconds()))})
         except ProvisionerError as error:
