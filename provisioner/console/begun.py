@@ -39,6 +39,8 @@ class BegunForecast:
     began_at: datetime
     #: The first day.
     day: date
+    #: The IDs of the roles that the person had.
+    roles: frozenset[str]
     #: Ends with the forecast.
     under_way: Future[Forecast]
 

@@ -186,10 +186,13 @@ class Reconcile:
 
         Raises:
 
+            DeniedError: The viewer may not compare this, or may not do so any more.
+
             InputError: There is no such unit.
 
             StoreError: The store failed.
         """
+        self.authority.require(viewer, {Role.OFFICER}, unit)
         maker = ReportMaker(store=self.store, people=self.people, privacy=Privacy(self.authority, viewer))
         only = None if unit is None else known_units(self.store, [unit], field="unit")[0]
         return maker.make(differences, targets=targets, unit=only, at=self.now())

@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 from provisioner.core.api.messages import DeleteAccount
+from provisioner.core.governance.roles import Role
 from provisioner.core.model import AccountState
 from provisioner.testing.clock import FakeClock
 from tests.console_office import ADMINISTRATOR, OFFICER, Browser, Office
@@ -56,6 +57,18 @@ def test_an_officer_reads_what_differs_in_the_own_units(office: Office) -> None:
     assert "find out who removed it; a new password creates it" in text
     assert "Differences in the last complete comparisons" not in text
     assert "okul46" not in office.logged_in(ADMINISTRATOR).get("/comparison").text
+
+
+def test_a_comparison_is_not_shown_any_more_when_the_role_has_ended(office: Office) -> None:
+    lose(office, "okul46")
+    browser = office.logged_in(OFFICER)
+    assert "okul46" in compare(office, browser, OFFICER, unit="ilce")
+
+    office.harness.app.delegation.revoke(OFFICER, Role.OFFICER, unit="ilce", actor=ADMINISTRATOR)
+    page = browser.get("/comparison")
+
+    assert page.status_code == 403
+    assert "okul46" not in page.text
 
 
 def test_the_numbers_of_former_comparisons_stay(office: Office) -> None:

@@ -12,6 +12,7 @@ import pytest
 from provisioner.console.begun import BegunForecast
 from provisioner.console.pages import outlook
 from provisioner.core.api.rules import Action, Deadline, Facts, Rule
+from provisioner.core.governance.roles import Role
 from provisioner.core.model.text import Text
 from provisioner.core.policy.policy import Policy, RuleSet
 from tests.console_office import ADMINISTRATOR, OFFICER, TEACHER, Office
@@ -49,12 +50,24 @@ def test_the_calendar_counts_what_a_person_may_read(office: Office) -> None:
     assert "baska46" not in own
 
 
+def test_the_calendar_of_a_role_ends_with_the_role(office: Office) -> None:
+    """A forecast is kept for the day, and a session goes on when a role is taken away."""
+    office.harness.app.policy = Policy(rule_sets=[RuleSet(name="renewal", rules=(Renewal(days=30),))])
+    browser = office.logged_in(OFFICER)
+    assert "/accounts/okul46" in browser.get("/calendar").text
+
+    office.harness.app.delegation.revoke(OFFICER, Role.OFFICER, unit="ilce", actor=ADMINISTRATOR)
+
+    assert "/accounts/okul46" not in browser.get("/calendar").text
+
+
 def test_the_calendar_says_so_while_it_is_made(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may take longer than a browser waits."""
     monkeypatch.setattr(outlook, "_PATIENCE", 0)
     browser, now = office.logged_in(OFFICER), office.harness.clock()
     waiting: Future[object] = Future()
-    begun = BegunForecast(began_at=now, day=now.date(), under_way=waiting)  # type: ignore[arg-type]
+    roles = frozenset(grant.id for grant in office.harness.store.role_assignments.of(OFFICER))
+    begun = BegunForecast(began_at=now, day=now.date(), roles=roles, under_way=waiting)  # type: ignore[arg-type]
     office.console.forecasts.keep(OFFICER, begun)
 
     page = browser.get("/calendar?again=1")

@@ -69,12 +69,13 @@ def _forecast(visit: Visit) -> BegunForecast:
     """Return the forecast of today for a person, which is begun if there is none."""
     console, person, now = visit.console, visit.person, visit.app.now()
     today = now.astimezone(visit.app.config.content.time_zone).date()
+    roles = frozenset(grant.id for grant in visit.app.store.role_assignments.of(person) if grant.holds(now))
     with visit.one_at_a_time:
         known = console.forecasts.of(person)
-        if known is None or known.day != today or _is_to_be_made_again(visit, known):
+        if known is None or (known.day, known.roles) != (today, roles) or _is_to_be_made_again(visit, known):
             deadlines = visit.app.deadlines
             under_way = console.background.look(lambda: deadlines.calendar(days=_DAYS, viewer=person))
-            known = BegunForecast(began_at=now, day=today, under_way=under_way)
+            known = BegunForecast(began_at=now, day=today, roles=roles, under_way=under_way)
             console.forecasts.keep(person, known)
     return known
 
