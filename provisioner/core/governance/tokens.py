@@ -8,6 +8,7 @@ from enum import StrEnum
 import attrs
 
 from provisioner.core.api.events import Event
+from provisioner.core.engine.clock import FURTHEST_BACK
 from provisioner.core.engine.plan import SERVICE_ACTOR
 
 
@@ -63,10 +64,14 @@ class ApiToken:
     revoked_at: datetime | None = None
 
     def state(self, at: datetime) -> TokenState:
-        """Return whether it can be used at a time."""
+        """Return whether it can be used at a time.
+
+        One that was created in the future has expired: the clock was ahead, and its end may be years too late.
+        """
         if self.revoked_at is not None:
             return TokenState.REVOKED
-        return TokenState.EXPIRED if at >= self.expires_at else TokenState.VALID
+        is_current = self.created_at - FURTHEST_BACK <= at < self.expires_at
+        return TokenState.VALID if is_current else TokenState.EXPIRED
 
 
 @attrs.frozen(kw_only=True)

@@ -29,9 +29,13 @@ TOKEN = ApiToken(
         (TOKEN, TOKEN.expires_at - timedelta(microseconds=1), TokenState.VALID),
         (TOKEN, TOKEN.expires_at, TokenState.EXPIRED),
         (attrs.evolve(TOKEN, revoked_at=NOON), NOON, TokenState.REVOKED),
+        (TOKEN, NOON - timedelta(hours=23), TokenState.VALID),
+        (TOKEN, NOON - timedelta(days=2), TokenState.EXPIRED),
     ],
 )
-def test_a_token_is_not_used_after_its_end(token: ApiToken, at: datetime, state: TokenState) -> None:
+def test_a_token_is_not_used_after_its_end_nor_if_it_is_of_the_future(
+    token: ApiToken, at: datetime, state: TokenState
+) -> None:
     assert token.state(at) is state
 
 
