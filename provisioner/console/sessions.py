@@ -51,8 +51,9 @@ class ConsoleSession:
     language: str = ""
     #: What the next page begins with.
     notice: Text | None = None
-    #: Held while a form is worked on that would take effect twice if a person clicks twice.
-    one_at_a_time: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+    #: Held while a form is worked on that would take effect twice if a person clicks twice. The person's other sessions
+    #: have the same one.
+    one_at_a_time: threading.Lock = attrs.field(repr=False)
 
     def is_confirmed(self, path: str, at: datetime) -> bool:
         """Return whether the person has confirmed at the OpenID provider what is changed on a page.
@@ -102,21 +103,22 @@ class ConsoleSessions:
             identity: Who the person is at the OpenID provider; ``None`` without one.
         """
         token, at = secrets.token_urlsafe(32), self._now()
-        session = ConsoleSession(
-            person=log_in.actor,
-            login=log_in.login,
-            way=log_in.way,
-            csrf=secrets.token_urlsafe(32),
-            began_at=at,
-            seen_at=at,
-            proved_at=at,
-            language=language,
-            subject=identity.subject if identity else "",
-            provider_session=identity.session if identity else "",
-        )
         with self._lock:
             self._sessions = {key: one for key, one in self._sessions.items() if self._is_alive(one, at)}
-            self._sessions[_key(token)] = session
+            same = (one.one_at_a_time for one in self._sessions.values() if one.person == log_in.actor)
+            self._sessions[_key(token)] = ConsoleSession(
+                person=log_in.actor,
+                login=log_in.login,
+                way=log_in.way,
+                csrf=secrets.token_urlsafe(32),
+                began_at=at,
+                seen_at=at,
+                proved_at=at,
+                language=language,
+                subject=identity.subject if identity else "",
+                provider_session=identity.session if identity else "",
+                one_at_a_time=next(same, None) or threading.Lock(),
+            )
         return token
 
     def find(self, token: str) -> ConsoleSession | None:

@@ -12,9 +12,11 @@ import pytest
 
 from provisioner import Person, Unit
 from provisioner.core.api.errors import StoreError
+from provisioner.core.governance.log_ins import LoggedIn
+from provisioner.core.model.log_ins import LogInWay
 from provisioner.services.persons import Persons
 from provisioner.testing.clock import FakeClock
-from tests.console_office import ADMINISTRATOR, OFFICER, PERSONS, TEACHER, UNITS, Browser, Office
+from tests.console_office import ADMINISTRATOR, LOGINS, OFFICER, PERSONS, TEACHER, UNITS, Browser, Office
 
 MARKUP = "\"><img src=x onerror=alert(1)>'</title><script>alert(1)</script>"
 
@@ -55,6 +57,20 @@ def test_the_loop_waits_for_nothing(
     assert (answer.status_code, "Gül Öz" in answer.text) == (status, True)
     assert threads
     assert threading.main_thread() not in threads
+
+
+def test_a_person_with_two_browsers_clicks_once_at_a_time(office: Office) -> None:
+    """Both would begin to apply the same list."""
+    sessions, at = office.console.sessions, office.harness.clock()
+    found = []
+    for person in (OFFICER, TEACHER, OFFICER):
+        log_in = LoggedIn(at=at, actor=person, login=LOGINS[person], way=LogInWay.PASSWORD, address="10.0.0.1")
+        session = sessions.find(sessions.begin(log_in))
+        assert session
+        found.append(session.one_at_a_time)
+
+    assert found[0] is found[2]
+    assert found[0] is not found[1]
 
 
 def test_every_answer_has_the_headers(office: Office) -> None:
