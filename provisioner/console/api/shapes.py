@@ -257,11 +257,12 @@ class RequestPage(JsonShape):
 
 
 class InboxAnswer(JsonShape):
-    """The access requests that wait for the owner of the token, and the owner's own."""
+    """The access requests that wait for the owner of the token, whether these are all, and the owner's own."""
 
     to_decide: list[RequestAnswer]
     to_carry_out: list[RequestAnswer]
     own: list[RequestAnswer]
+    is_complete: bool
 
 
 class HandoverAnswer(JsonShape):

@@ -13,9 +13,12 @@ from provisioner.console.api.call import FURTHEST, LARGEST_PAGE
 from provisioner.console.api.openapi import document
 from provisioner.console.api.problems import ProblemAnswer
 from provisioner.console.api.router import make_api
+from provisioner.core.api.errors import UnavailableError
+from provisioner.core.engine.people import LookUp
 from provisioner.core.governance.roles import Role
 from provisioner.core.governance.tokens import TokenAccess
 from provisioner.services.access_requests import AccessRequests
+from provisioner.services.recent_people import RecentPeople
 from tests.console.api.conftest import Program
 from tests.console.test_routes import address_of
 from tests.console_office import ADMINISTRATOR, OFFICER, STRANGER, SUPERVISOR, TEACHER, Office
@@ -134,6 +137,21 @@ def test_nobody_gets_anything_without_a_token(office: Office, token: str) -> Non
         assert answer.status_code == 429 or answer.headers["www-authenticate"].startswith("Bearer")
         assert "Ayşe" not in answer.text
     assert {*office.kinds()[before:]} <= {"token_refused"}
+
+
+def test_an_inbox_without_the_personnel_system_is_not_taken_for_an_empty_one(
+    office: Office, program: Callable[..., Program], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(TEACHER).post("/requests", {"login": "okul46", "kind": "rotate", "reason": "unutuldu"})
+    reader = program(SUPERVISOR)
+    whole = reader.get("/requests/inbox").json()
+    assert (len(whole["to_decide"]), whole["is_complete"]) == (1, True)
+
+    down = LookUp(persons={}, errors={TEACHER: UnavailableError("down")}, answered=False)
+    monkeypatch.setattr(RecentPeople, "look_up", lambda *_: down)
+
+    partial = reader.get("/requests/inbox").json()
+    assert (partial["to_decide"], partial["is_complete"]) == ([], False)
 
 
 def test_a_list_that_is_too_long_does_not_seem_to_end(

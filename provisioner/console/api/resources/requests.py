@@ -31,13 +31,17 @@ def list_(call: Calling, wanted: State = None, limit: Limit = PAGE, offset: Offs
 
 @reads("/requests/inbox")
 def inbox(call: Calling) -> Response[InboxAnswer]:
-    """List the access requests that wait for the owner of the token, and the owner's own."""
+    """List the access requests that wait for the owner of the token, and the latest 30 of the owner's own.
+
+    If the personnel system doesn't tell whose requests these are, some to decide are missing, and is_complete is false.
+    """
     found = call.app.inboxes.of(call.actor)
     return call.answer(
         {
             "to_decide": [form_document(request) for request in found.to_decide],
             "to_carry_out": [form_document(request) for request in found.to_carry_out],
             "own": [form_document(request) for request in found.own],
+            "is_complete": found.error is None,
         }
     )
 
