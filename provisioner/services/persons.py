@@ -8,8 +8,9 @@ import attrs
 
 from provisioner.core.api.errors import InputError, Problem
 from provisioner.core.engine.people import People
+from provisioner.core.engine.plan import POLICY_ACTOR, SERVICE_ACTOR
 from provisioner.core.governance.authority import Authority
-from provisioner.core.governance.privacy import Privacy
+from provisioner.core.governance.privacy import MASK, Privacy
 from provisioner.core.governance.roles import Role
 from provisioner.core.governance.separation import SeparationOfDuties
 from provisioner.core.model import Person
@@ -96,7 +97,7 @@ class Persons:
 
             The names, by ID: those of the personnel system, and for whom it gives none now, those of the store.
         """
-        found = self.recent_people.look_up(person_id for person_id in ids if person_id)
+        found = self.recent_people.look_up(person_id for person_id in ids if person_id and _can_be_person(person_id))
         known = {**self.store.persons.get_many(found.errors), **found.persons}
         return {person_id: person.name for person_id, person in known.items()}
 
@@ -192,3 +193,8 @@ def _no_other_number(person_id: str) -> Text:
     return Text(
         "{person} has no other mobile number; import one with 'provisioner person import'", {"person": person_id}
     )
+
+
+def _can_be_person(person_id: str) -> bool:
+    """Whether it can be the ID of a person: records also name policies and services, and have masks in place of IDs."""
+    return person_id != MASK and not person_id.startswith((POLICY_ACTOR, SERVICE_ACTOR))

@@ -10,6 +10,7 @@ import pytest
 from provisioner.core.api.errors import BusyError, DeniedError, InputError, UnavailableError
 from provisioner.core.api.messages import FindPerson
 from provisioner.core.engine.master_data import PersonChanged, PersonNumberConfirmed
+from provisioner.core.governance.privacy import MASK
 from provisioner.core.governance.roles import Role
 from provisioner.core.model import Person
 from provisioner.services.application import Application
@@ -176,3 +177,17 @@ class TestNames:
         people.has_system, people.find = lambda: True, down
 
         assert app.persons.names(["7001", "1001"]) == {"1001": "Ayşe Işık"}
+
+    def test_are_not_asked_for_what_is_no_person(self, app: Application) -> None:
+        """Masked records and those of policies and services would send these words to the personnel system."""
+        asked: list[str] = []
+
+        def find(request: FindPerson) -> Person | None:
+            asked.append(request.person_id)
+            return None
+
+        people = app.planner.people
+        people.has_system, people.find = lambda: True, find
+
+        assert app.persons.names([MASK, "policy:renewal", "service:list", "7001"]) == {}
+        assert asked == ["7001"]
