@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import attrs
 
+from provisioner.core.api.errors import BusyError
 from provisioner.core.governance.log_ins import LoggedIn
 from provisioner.core.model.log_ins import LogInWay
 from provisioner.core.model.text import Text
@@ -26,6 +27,28 @@ class Confirmation:
     #: The path of the page.
     page: str
     at: datetime
+
+
+class OneAtATime:
+    """A block in which one request works at a time. Few can wait for it, because each of them holds a thread.
+
+    Args:
+
+        room: How many requests can be in the block or wait for it.
+    """
+
+    def __init__(self, room: int = 3) -> None:
+        self._room = threading.BoundedSemaphore(room)
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        if not self._room.acquire(blocking=False):
+            raise BusyError("your last click is still being worked on", cure="wait a moment, then reload the page")
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+        self._room.release()
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -53,7 +76,7 @@ class ConsoleSession:
     notice: Text | None = None
     #: Held while a form is worked on that would take effect twice if a person clicks twice. The person's other sessions
     #: have the same one.
-    one_at_a_time: threading.Lock = attrs.field(repr=False)
+    one_at_a_time: OneAtATime = attrs.field(repr=False)
 
     def is_confirmed(self, path: str, at: datetime) -> bool:
         """Return whether the person has confirmed at the OpenID provider what is changed on a page.
@@ -117,7 +140,7 @@ class ConsoleSessions:
                 language=language,
                 subject=identity.subject if identity else "",
                 provider_session=identity.session if identity else "",
-                one_at_a_time=next(same, None) or threading.Lock(),
+                one_at_a_time=next(same, None) or OneAtATime(),
             )
         return token
 

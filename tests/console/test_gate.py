@@ -11,6 +11,7 @@ import attrs
 import pytest
 
 from provisioner import Person, Unit
+from provisioner.console.sessions import OneAtATime
 from provisioner.core.api.errors import StoreError
 from provisioner.core.governance.log_ins import LoggedIn
 from provisioner.core.model.log_ins import LogInWay
@@ -71,6 +72,17 @@ def test_a_person_with_two_browsers_clicks_once_at_a_time(office: Office) -> Non
 
     assert found[0] is found[2]
     assert found[0] is not found[1]
+
+
+def test_impatient_clicks_do_not_hold_all_threads(office: Office) -> None:
+    browser = office.logged_in(OFFICER)
+    [session] = office.console.sessions._sessions.values()
+    session.one_at_a_time = OneAtATime(room=1)
+    with session.one_at_a_time:
+        page = browser.get("/calendar")
+        assert (page.status_code, "your last click is still being worked on" in page.text) == (409, True)
+
+    assert browser.get("/calendar").status_code == 200
 
 
 def test_every_answer_has_the_headers(office: Office) -> None:
