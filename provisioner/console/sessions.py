@@ -37,7 +37,7 @@ class OneAtATime:
         room: How many requests can be in the block or wait for it.
     """
 
-    def __init__(self, room: int = 3) -> None:
+    def __init__(self, room: int = 4) -> None:
         self._room = threading.BoundedSemaphore(room)
         self._lock = threading.Lock()
 
