@@ -1,4 +1,4 @@
-"""A commit whose subject says neither what kind of change it is nor what changes is refused."""
+"""A commit that says neither what kind of change it is, nor what changes, nor why is refused."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ def check(folder: Path, message: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     "message",
     [
-        "fix: look rights up once for a list",
+        "fix: look rights up once for a list\n\nIt took minutes.",
         "feat(cli)!: name the initiator\n\nScripts name who asks.",
-        "docs: say it\n# Please enter the commit message",
-        f"test: {'x' * 66}",
+        "docs: say it\n\nNobody had.\n# Please enter the commit message",
+        f"test: {'x' * 66}\n\nIt was not seen.",
         "fixup! anything",
         "Merge branch 'main'",
     ],
 )
-def test_a_subject_by_the_convention_is_taken(tmp_path: Path, message: str) -> None:
+def test_a_message_by_the_convention_is_taken(tmp_path: Path, message: str) -> None:
     done = check(tmp_path, message)
 
     assert done.returncode == 0, done.stderr
@@ -43,9 +43,11 @@ def test_a_subject_by_the_convention_is_taken(tmp_path: Path, message: str) -> N
         (f"test: {'x' * 67}", "at most 72 characters, found 73"),
         ("fix: look it up.", "no full stop"),
         ("fix: look it up\nat once", "an empty line"),
+        ("fix: look it up", "a body that says why"),
+        ("fix: look it up\n\n# Please enter the commit message", "a body that says why"),
     ],
 )
-def test_another_subject_is_refused_with_the_reason(tmp_path: Path, message: str, said: str) -> None:
+def test_another_message_is_refused_with_the_reason(tmp_path: Path, message: str, said: str) -> None:
     done = check(tmp_path, message)
 
     assert done.returncode == 1
