@@ -7,7 +7,7 @@ from collections.abc import Collection
 import attrs
 import pytest
 
-from provisioner.core.api.errors import InputError, UnavailableError
+from provisioner.core.api.errors import DeniedError, InputError, UnavailableError
 from provisioner.core.engine.people import LookUp, People
 from provisioner.core.engine.plan import Initiator
 from provisioner.core.reconcile.differences import Difference, DifferenceKind
@@ -37,12 +37,9 @@ def test_the_holders_that_are_known_and_that_a_target_names_have_names(opened: A
     assert report.differences == [HOLDER, EXTRA]
 
 
-def test_a_reader_without_a_role_reads_no_person(opened: Application) -> None:
-    """Neither are persons looked up for such a reader."""
-    report = opened.reconcile.report([HOLDER], ["directory"], viewer="1001")
-
-    assert report.differences == [attrs.evolve(HOLDER, known="***", actual="***")]
-    assert (report.accounts["arge46"].holder, report.persons) == ("***", {})
+def test_a_reader_whose_role_has_ended_reads_nothing(opened: Application) -> None:
+    with pytest.raises(DeniedError):
+        opened.reconcile.report([HOLDER], ["directory"], viewer="1001")
 
 
 def test_what_no_id_can_be_is_not_looked_up(opened: Application, monkeypatch: pytest.MonkeyPatch) -> None:
