@@ -227,7 +227,9 @@ class World:
         pytest.fail(f"the messages end as {[delivery.state.value for delivery in self.deliveries()]}")
 
     def _is_heard(self) -> bool:
-        return self.deliveries()[-1].state.is_final or bool(self.harness.store.deliveries.reported())
+        """Whether the operator has said everything on the last message, and it was stored."""
+        heard = self.deliveries()[-1].state.is_final or bool(self.harness.store.deliveries.reported())
+        return heard and self.operator.unreported == 0
 
     # -- what is seen ------------------------------------------------------------------------------------------------
 
