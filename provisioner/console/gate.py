@@ -60,7 +60,7 @@ class Gate:
         visit = None
         try:
             incoming = Incoming.of(scope)
-            self._require_connection(incoming)
+            self._console.site.require_connection(incoming)
             visit = await sync_to_thread(self._visit, incoming, cookies)
             if not incoming.is_safe:
                 await self._read_form(visit, receive)
@@ -100,13 +100,6 @@ class Gate:
             return
         text = failure.message.said(self._console.catalogues[self._console.app.config.content.language])
         await _send(send, failure.status, f"{text}\n".encode(), "text/plain; charset=utf-8")
-
-    def _require_connection(self, incoming: Incoming) -> None:
-        site = self._console.site
-        if not site.admits(incoming.peer):
-            raise UnusableRequestError(403)
-        if incoming.headers.get("host", "").lower() not in site.hosts:
-            raise UnusableRequestError(421)
 
     def _visit(self, incoming: Incoming, cookies: list[str]) -> Visit:
         """Return the visit with all that the loop must not wait for: the store and the personnel system can hang."""

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from provisioner.config.settings import ConsoleSettings
-from provisioner.console.incoming import Incoming
+from provisioner.console.incoming import Incoming, UnusableRequestError
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.net.addresses import network_address
 
@@ -110,9 +110,17 @@ class Site:
         secure = "; Secure" if self.is_secure else ""
         return f"{self.cookie_name(name)}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{limits}"
 
-    def admits(self, peer: str) -> bool:
-        """Whether connections from an address are answered."""
-        return self.proxies is None or self._is_proxy(peer)
+    def require_connection(self, incoming: Incoming) -> None:
+        """Check that a request comes over a proxy, if there is one, and is meant for this host.
+
+        Raises:
+
+            UnusableRequestError: It doesn't, or isn't.
+        """
+        if self.proxies is not None and not self._is_proxy(incoming.peer):
+            raise UnusableRequestError(403)
+        if incoming.headers.get("host", "").lower() not in self.hosts:
+            raise UnusableRequestError(421)
 
     def address_of(self, incoming: Incoming) -> str:
         """Return the address of the person's computer: the last one that no proxy of ours has.

@@ -108,7 +108,7 @@ def _key(given: object) -> SigningKey | None:
 
 
 def _fits(key: SigningKey, algorithm: str) -> bool:
-    """Whether a key is meant for an algorithm: no other decides how a signature is checked."""
+    """Whether a key can be used with an algorithm, which the header of a token names."""
     if key.get("alg") not in {None, algorithm}:
         return False
     if isinstance(key, RSAKey):

@@ -1,8 +1,8 @@
 """Requests to the API that are sent again: each takes effect at most once, whatever happens to the process.
 
 Before anything is changed, the key of the request is stored. After the change, the answer is stored. If the process
-ends between the two, nobody knows whether the change was made, so the request is not carried out again: it is answered
-with an error that says so, and the client has to look.
+ends between the two, it is unknown whether the change was made. The request is then not carried out again: the answer
+is an error that says so, and the client has to look.
 """
 
 from __future__ import annotations

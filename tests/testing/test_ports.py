@@ -9,7 +9,7 @@ from provisioner.testing.ports import free_ports
 
 
 def test_a_system_with_the_usual_settings_gives_such_a_port_to_nobody_else() -> None:
-    """A client of another test would have it before the server that it is meant for."""
+    """A client of another test could take the port before the server of this test does."""
     assert max(free_ports(100)) < 32_768
 
 

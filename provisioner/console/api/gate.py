@@ -69,7 +69,7 @@ class ApiGate:
     async def _answer(self, incoming: Incoming, language: str, scope: Scope, receive: Receive, send: Send) -> None:
         said = self._phrasing(language).said
         try:
-            self._require_connection(incoming)
+            self._console.site.require_connection(incoming)
             if incoming.path == DESCRIPTION and incoming.is_safe:
                 await _send(send, 200, description(), JSON)
                 return
@@ -100,13 +100,6 @@ class ApiGate:
                 language=language,
             )
             await self._inner(scope, _given(body), send)
-
-    def _require_connection(self, incoming: Incoming) -> None:
-        site = self._console.site
-        if not site.admits(incoming.peer):
-            raise UnusableRequestError(403)
-        if incoming.headers.get("host", "").lower() not in site.hosts:
-            raise UnusableRequestError(421)
 
     def _admitted(self, incoming: Incoming) -> ApiToken | None:
         """Return the token of a request; ``None`` if there is none that can be used.

@@ -72,8 +72,8 @@ class SessionsOfAccount(JsonShape):
     state: SessionsState
 
 
-class AccountItem(JsonShape):
-    """An account."""
+class AccountFacts(JsonShape):
+    """What is stored of an account itself."""
 
     login: str
     unit: str
@@ -84,6 +84,11 @@ class AccountItem(JsonShape):
     next_deadline: Time | None
     next_action: Action | None
     closes_at: Time | None
+
+
+class AccountItem(AccountFacts):
+    """An account."""
+
     targets: list[TargetOfAccount]
     sessions: list[SessionsOfAccount]
 
@@ -105,18 +110,9 @@ class DeliveryAnswer(JsonShape):
     deadline: Time | None
 
 
-class AccountAnswer(JsonShape):
+class AccountAnswer(AccountFacts):
     """An account, with what is known of it on each target and its last message with a password."""
 
-    login: str
-    unit: str
-    kind: AccountKind
-    holder: str | None
-    state: AccountState
-    password_changed_at: Time | None
-    next_deadline: Time | None
-    next_action: Action | None
-    closes_at: Time | None
     targets: list[SeenTarget]
     sessions: list[SessionsOfAccount]
     delivery: DeliveryAnswer | None
