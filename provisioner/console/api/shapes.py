@@ -336,18 +336,9 @@ class PastStepAnswer(JsonShape):
     unit: str
 
 
-class IncidentAnswer(JsonShape):
+class IncidentAnswer(IncidentItem):
     """A report of trouble, and what happened to it."""
 
-    id: str
-    login: str
-    text: str
-    reporter: str
-    reported_at: Time
-    unit: str
-    custodian: str | None
-    state: IncidentState
-    resolution: str
     steps: list[PastStepAnswer]
 
 
