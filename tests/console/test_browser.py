@@ -1,8 +1,9 @@
-"""A teacher, a supervisor and an officer in a real browser, and the password that arrives on a phone."""
+"""A teacher, a supervisor and an officer in a real browser, and the password on a phone that opens the mailbox."""
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,9 +15,17 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from provisioner.testing import chromium
+from provisioner.testing.dovecot import Dovecot
+from provisioner.testing.slapd import Slapd
+from tests.acceptance.province import toml
 from tests.example_site import EXAMPLES, passwords
 
-pytestmark = [pytest.mark.slow, pytest.mark.server("chromium")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.server("chromium"),
+    pytest.mark.server("slapd"),
+    pytest.mark.server("dovecot"),
+]
 
 #: The teacher of the story, the supervisor, and the officer: their logins and numbers.
 TEACHER, SUPERVISOR, OFFICER = (
@@ -26,13 +35,18 @@ TEACHER, SUPERVISOR, OFFICER = (
 )
 
 
+#: What a new configuration has instead of an LDAP directory.
+LOCAL = re.compile(r'\[targets\.directory\]\n#.*\nplugin = "local"\ndatabase = ".*"\n')
+
+
 @attrs.define(eq=False, slots=False)  # Playwright notes its listeners on the object
 class Site:
-    """A configured folder, a console that is served from it, and a browser."""
+    """A configured folder, a console that is served from it, a browser, and the mailboxes of its people."""
 
     folder: Path
     url: str
     browser: Browser
+    mail: Dovecot
     #: What the browser complained about: violations of the content security policy among it.
     complaints: list[str] = attrs.field(factory=list)
 
@@ -70,12 +84,24 @@ def _run(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
 
 
+@pytest.fixture(name="mail", scope="module")
+def _mail() -> Iterator[Dovecot]:
+    """Start a directory, and a mail server that asks it who logs in, and remembers the answers."""
+    with Slapd() as directory, Dovecot(directory=directory, cached=True) as mail:
+        yield mail
+
+
 @pytest.fixture(name="site", scope="module")
-def _site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def _site(tmp_path_factory: pytest.TempPathFactory, mail: Dovecot) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     _run(folder, "init")
-    with (folder / "provisioner.toml").open("a", encoding="utf-8") as file:
-        file.write('\n[authority]\nadministrators = ["460040"]\n')
+    assert mail.directory
+    tables = {"directory": {"plugin": "ldap", **mail.directory.config}, "mail": {"plugin": "mail", **mail.config}}
+    config = folder / "provisioner.toml"
+    settings, count = LOCAL.subn("", config.read_text(encoding="utf-8"))
+    assert count == 1
+    added = "\n".join(toml({"targets": tables}))
+    config.write_text(f'{settings}\n{added}\n[authority]\nadministrators = ["460040"]\n', encoding="utf-8")
     for name in ("persons.csv", "units.csv"):
         copy(EXAMPLES / "kahramanmaras" / name, folder)
     administrator = ("--actor", "460040")
@@ -88,7 +114,7 @@ def _site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         assert server.stdout
         url = json.loads(server.stdout.readline())["url"]
         browser = play.chromium.launch(executable_path=chromium.program(), args=list(chromium.ARGUMENTS))
-        yield Site(folder, url, browser)
+        yield Site(folder, url, browser, mail)
         browser.close()
         server.terminate()
         assert server.wait(timeout=60) == 0
@@ -98,10 +124,12 @@ def _site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     ("language", "reason", "done"),
     [("tr", "Parola unutuldu", "yerine getirildi"), ("en", "Forgotten", "is carried out")],
 )
-def test_a_request_of_a_teacher_ends_with_a_password_on_the_phone(
+def test_a_request_of_a_teacher_ends_with_a_password_that_opens_the_mailbox(
     site: Site, language: str, reason: str, done: str
 ) -> None:
+    """Only the phone of the teacher has it: the mailbox opens over IMAP with it, and no longer with the former one."""
     former = site.password(TEACHER[1])
+    assert site.mail.logs_in(TEACHER[0], former)
     teacher, supervisor, officer = (
         site.open(site.context(language), login, site.password(number))
         for login, number in (TEACHER, SUPERVISOR, OFFICER)
@@ -122,23 +150,26 @@ def test_a_request_of_a_teacher_ends_with_a_password_on_the_phone(
     officer.click('form[action$="/execute"] button')
     assert done in officer.inner_text("main").lower()
 
-    assert site.password(TEACHER[1]) != former
+    new = site.password(TEACHER[1])
+    assert (site.mail.logs_in(TEACHER[0], former), site.mail.logs_in(TEACHER[0], new)) == (False, True)
     refused = site.open(site.context(language), TEACHER[0], former)
     assert refused.url.endswith("/login")
     assert refused.get_attribute("[role=alert]", "class") == "failure"
-    again = site.open(site.context(language), TEACHER[0], site.password(TEACHER[1]))
+    again = site.open(site.context(language), TEACHER[0], new)
     assert again.inner_text("h1")
     assert again.url == f"{site.url}/"
     site.complaints = [one for one in site.complaints if "403" not in one]  # the log-in that was refused
     assert site.complaints == []
 
 
-def test_log_out_everywhere_ends_the_other_browser(site: Site) -> None:
-    one, other = (site.open(site.context("tr"), OFFICER[0], site.password(OFFICER[1])) for _ in range(2))
+@pytest.mark.parametrize(("language", "said"), [("tr", "Bütün oturumlarınız"), ("en", "All your sessions")])
+def test_log_out_everywhere_ends_the_other_browser(site: Site, language: str, said: str) -> None:
+    one, other = (site.open(site.context(language), OFFICER[0], site.password(OFFICER[1])) for _ in range(2))
 
     one.click('a[href="/me"]')
     one.check("#everywhere")
     one.click('form[action="/logout"] button')
+    assert said in one.inner_text("main")
     other.goto(f"{site.url}/due")
 
     assert "/login?next=" in other.url

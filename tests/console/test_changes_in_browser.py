@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
+import openpyxl
 import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, sync_playwright
 from pypdf import PdfReader
@@ -64,29 +66,71 @@ def wait_until_closed(office: Office, logins: Sequence[str]) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize(
-    ("language", "said"),
-    [("tr", ("Hepsi tamamlanmadı.", "Hepsi tamamlandı.")), ("en", ("Not everything is done.", "Everything is done."))],
-)
-def test_a_list_is_applied_although_the_browser_goes_and_the_directory_fails(
-    office: Office, context: BrowserContext, tmp_path: Path, language: str, said: tuple[str, str]
-) -> None:
-    left, done = said
-    rows = "".join(f"o{n};Okul {n};school;ilce;o{n};{TEACHER}\n" for n in range(COUNT))
-    file = tmp_path / "okullar.csv"
-    file.write_text(f"code;name;kind;parent;login;custodian\n{rows}", encoding="utf-8")
-    page, complaints = log_in(context, office, OFFICER, language)
+COLUMNS = ("code", "name", "kind", "parent", "login", "custodian")
 
+SCHOOLS = [(f"o{n}", f"Okul {n}", "school", "ilce", f"o{n}", TEACHER) for n in range(COUNT)]
+
+
+def as_csv(folder: Path) -> Path:
+    """Write the list of schools as Excel writes CSV files where the comma is the decimal sign."""
+    file = folder / "okullar.csv"
+    file.write_text("".join(";".join(row) + "\n" for row in (COLUMNS, *SCHOOLS)), encoding="utf-8")
+    return file
+
+
+def as_workbook(folder: Path) -> Path:
+    """Write the same list as an Excel workbook."""
+    book, file = openpyxl.Workbook(), folder / "okullar.xlsx"
+    assert book.active is not None
+    for row in (COLUMNS, *SCHOOLS):
+        book.active.append(row)
+    book.save(file)
+    return file
+
+
+def preview(page: Page, file: Path) -> str:
+    """Upload a list, and return what it would change, as the page says it."""
     page.click('nav a[href="/lists"]')
     page.set_input_files("#file", file)
     page.click("main .panel button")
-    assert f"{COUNT}" in page.inner_text("dl.facts")
     assert page.locator("main tbody tr").count() == COUNT
+    facts = page.inner_text("dl.facts")
+    assert file.name in facts
+    return facts.replace(file.name, "") + page.inner_text("main table")
+
+
+#: In which kind of file the list is shown and applied, and what the pages say, by language.
+STORIES = {
+    "tr": (as_workbook, as_csv, ("Liste uygulanıyor", "Hepsi tamamlanmadı.", "Hepsi tamamlandı.")),
+    "en": (as_csv, as_workbook, ("The list is being applied", "Not everything is done.", "Everything is done.")),
+}
+
+
+@pytest.mark.parametrize("language", STORIES)
+def test_a_list_is_applied_although_the_browser_goes_and_the_directory_fails(
+    office: Office, context: BrowserContext, tmp_path: Path, language: str
+) -> None:
+    """It is shown from one kind of file and applied from the other, and both say the same."""
+    shown, applied, (running, left, done) = STORIES[language]
+    page, complaints = log_in(context, office, OFFICER, language)
+    first = preview(page, shown(tmp_path))
+    page.click('form[action$="/discard"] button')
+    assert f"{COUNT}" in first
+    assert preview(page, applied(tmp_path)) == first
     assert not office.harness.store.accounts.get_many(["o0"])
-    office.faults.on("account_create", Fault.CANNOT_CONNECT, calls=range(101, 100_000))
+
+    looked = threading.Event()
+    office.faults.pause = lambda: looked.wait(PATIENCE / 1000)
+    office.faults.on("account_create", Fault.PAUSE, calls={len(SCHOOLS) // 10})
+    office.faults.on("account_create", Fault.CANNOT_CONNECT, calls=range(len(SCHOOLS) // 3, 100_000))
     page.click('form[action$="/apply"] button')
+    assert running in page.inner_text("h1")
+    assert (
+        int(page.get_attribute("progress", "value") or "") < COUNT == int(page.get_attribute("progress", "max") or "")
+    )
     address = page.url
     page.close()
+    looked.set()
 
     again = context.new_page()
     again.goto(address)
@@ -107,8 +151,13 @@ def test_a_list_is_applied_although_the_browser_goes_and_the_directory_fails(
     assert complaints == []
 
 
-def test_a_handover_is_made_and_printed(office: Office, context: BrowserContext, tmp_path: Path) -> None:
-    page, complaints = log_in(context, office, ADMINISTRATOR, "tr")
+@pytest.mark.parametrize(
+    ("language", "title"), [("tr", "Devir Teslim Tutanağı"), ("en", "Record of handover")], ids=("tr", "en")
+)
+def test_a_handover_is_made_and_printed(
+    office: Office, context: BrowserContext, tmp_path: Path, language: str, title: str
+) -> None:
+    page, complaints = log_in(context, office, ADMINISTRATOR, language)
 
     page.goto("/accounts/okul46/handover")
     page.fill("#q", "çağlar")
@@ -122,8 +171,10 @@ def test_a_handover_is_made_and_printed(office: Office, context: BrowserContext,
     file = tmp_path / "record.pdf"
     download.value.save_as(file)
 
-    text = PdfReader(file).pages[0].extract_text()
-    assert "Devir Teslim Tutanağı" in text
+    record = PdfReader(file)
+    text = record.pages[0].extract_text()
+    assert str(record.root_object["/Lang"]) == language
+    assert title in text
     assert "Ayşe Işık (1001)" in text
     assert complaints == []
 
