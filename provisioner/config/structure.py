@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from difflib import get_close_matches
 from enum import Enum
 from functools import cache, partial, reduce
 from pathlib import Path
@@ -93,6 +92,8 @@ def _both(one: Text, other: Text) -> Text:
 
 
 def _unknown(key: str, cls: type) -> Text:
+    from difflib import get_close_matches
+
     known = [attribute.name for attribute in attrs.fields(cls)]
     values = {"key": key, "known": ", ".join(known)}
     for meant in get_close_matches(key, known, n=1):

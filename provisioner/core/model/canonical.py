@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime
@@ -20,6 +19,8 @@ def canonical_json(record: Mapping[str, object]) -> str:
 
 def sha256(text: str) -> str:
     """Return the SHA-256 of a text in UTF-8, as hexadecimal digits."""
+    import hashlib
+
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -7,7 +7,6 @@ used.
 
 from __future__ import annotations
 
-from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -31,6 +30,8 @@ def days_after(moment: datetime, days: int, zone: ZoneInfo) -> datetime:
 
 def months_after(moment: datetime, months: int, zone: ZoneInfo) -> datetime:
     """Return the same day and time *months* months later, in UTC; the last day of the month if it has no such day."""
+    from calendar import monthrange
+
     wall = _wall(moment, zone)
     years, month = divmod(wall.month - 1 + months, 12)
     year, month = wall.year + years, month + 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from hmac import compare_digest
 from typing import NoReturn, Self, final
 
 from provisioner.core.model import masking, spellings
@@ -64,6 +63,8 @@ class Secret:
 
     def matches(self, other: Secret) -> bool:
         """Return whether both have the same clear text."""
+        from hmac import compare_digest
+
         return compare_digest(self._value.encode(), other.reveal().encode())
 
     def valid_instead(self) -> Iterator[Secret]:

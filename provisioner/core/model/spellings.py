@@ -9,11 +9,8 @@ that hides a secret intentionally can't be detected.
 
 from __future__ import annotations
 
-import html
 import json
-import quopri
 import re
-import shlex
 import unicodedata
 from binascii import b2a_base64
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -50,6 +47,8 @@ def _json(text: str) -> set[str]:
 
 
 def _html(text: str) -> Iterator[str]:
+    import html
+
     named = html.escape(text, quote=False)
     for double in ('"', "&quot;", "&#34;"):
         for single in ("'", "&#x27;", "&#39;", "&apos;"):
@@ -75,6 +74,9 @@ def _backslashes(text: str) -> Iterator[str]:
 
 def _quoted(text: str) -> Iterator[str]:
     """Yield how shells, databases and mails quote quotes."""
+    import quopri
+    import shlex
+
     yield from (shlex.quote(text).strip("'"), text.replace("'", "''"), text.replace('"', '""'))
     yield quopri.encodestring(_bytes(text), quotetabs=True).decode().replace("=\n", "")
 
