@@ -113,7 +113,7 @@ class Backups:
         self.store.write(
             BackupBegan(at=self.now(), actor=actor, file=str(file), seq=copy.head.seq, hash=copy.head.hash)
         )
-        members = [*copy.files, self._copied_head_file(folder)]
+        members = [*copy.files, self._copied_head_file(copy.head_file)]
         with files.created(archive) as stream:
             write_archive(stream, members)
         if not is_whole(archive, [member.name for member in members]):
@@ -129,12 +129,11 @@ class Backups:
         files.name_once(archive, file)
         return backup
 
-    def _copied_head_file(self, folder: Path) -> Path:
+    def _copied_head_file(self, copy: Path) -> Path:
         """Write down how far the audit log went, by the file that all processes share or else by the store."""
-        file = self.store.head_file
-        known = HeadFile(file).read() or self.store.audit_log.head() or Head()
-        HeadFile(folder / file.name).write(known)
-        return folder / file.name
+        known = HeadFile(self.store.head_file).read() or self.store.audit_log.head() or Head()
+        HeadFile(copy).write(known)
+        return copy
 
 
 def _exists(file: Path) -> InputError:

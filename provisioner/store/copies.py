@@ -19,8 +19,10 @@ from provisioner.store.db.database import Database
 class StoreCopy:
     """A copy of a store, whose files have the names that they need to be a store again."""
 
-    #: The database, and the key of the marks of mobile numbers if there is one.
+    #: The database, a file of SQLite, and the key of the marks of mobile numbers if there is one.
     files: tuple[Path, ...]
+    #: Where the copy has to have the file that remembers how far the audit log went. It is not made.
+    head_file: Path
     #: Where the copy's audit log ends.
     head: Head
     #: What is wrong with the audit log; ``None`` if nothing is.
@@ -39,12 +41,11 @@ def copy_store(database: Database, folder: Path) -> StoreCopy:
         reader = AuditLogReader(copied)
         head, verifier = reader.head() or Head(), reader.verify()
     # The key is made before the first mark, so the key of every mark in the copy is there by now.
-    key = _copied_key(database.key_file, folder)
-    return StoreCopy(files=(copy, *key), head=head, finding=verifier.finding)
+    key = _copied_key(database.key_file, copied.key_file)
+    return StoreCopy(files=(copy, *key), head_file=copied.head_file, head=head, finding=verifier.finding)
 
 
-def _copied_key(key_file: Path, folder: Path) -> tuple[Path, ...]:
-    copy = folder / key_file.name
+def _copied_key(key_file: Path, copy: Path) -> tuple[Path, ...]:
     try:
         files.write_durably(copy, key_file.read_bytes())
     except FileNotFoundError:

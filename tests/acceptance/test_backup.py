@@ -1,4 +1,7 @@
-"""A backup that is made while passwords are rotated, the loss of the machine, and what is proved after the restore."""
+"""A backup that is made while passwords are rotated, the loss of the store, and what is proved after the restore.
+
+A backup of a store on PostgreSQL is restored as a file of SQLite, and moves to a new database in the end.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +21,23 @@ from typing import Any
 import attrs
 import pytest
 from passlib.handlers.pbkdf2 import pbkdf2_sha256
+from sqlalchemy import func, select
 
 from provisioner.store import Store
+from provisioner.store.address import StoreAddress
+from provisioner.store.db.opening import database_at
+from provisioner.store.db.tables import events
 from provisioner_sms.simulator import Inbox
 from tests.acceptance.leaks import files_in, find
 from tests.forks import ForkServer
+from tests.postgresql_stores import StoreServer, name_in
 
 pytestmark = pytest.mark.slow
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "kahramanmaras"
 
 #: How often a backup is killed, each time at a random instant of its duration.
-KILLS = 60
+KILLS, KILLS_ON_POSTGRESQL = 60, 15
 
 #: The random numbers of one run of the test can be had again.
 SEED = random.SystemRandom().randrange(10**6)
@@ -41,16 +49,55 @@ NEW_UNIT = f"code,name,kind,parent,login,custodian\nyeni,Yeni Birim,office,il-me
 FORMER, SUCCESSOR = ("460016", "+905940004616"), ("460001", "+905940004601")
 
 
-@attrs.frozen
+@attrs.define
 class Site:
     """A site with 39 open accounts, whose directory and phones outlive its store."""
 
     folder: Path
     forks: ForkServer
+    #: The server that has the store; ``None`` if a file of SQLite is the store.
+    server: StoreServer | None = None
+    #: Where the store is on the server, as long as it is there.
+    url: str = ""
 
     @property
-    def store(self) -> Path:
+    def file(self) -> Path:
         return self.folder / "provisioner.sqlite"
+
+    def move(self) -> None:
+        """Move the store to a new database of the server, if there is one."""
+        if self.server:
+            self.url = self.server.new(empty=True)
+            self.run("store", "move", self.url)
+            self._use(self.url)
+
+    def lose(self) -> None:
+        """Lose the store, and what is beside it."""
+        for file in self.folder.glob("*.sqlite*"):
+            if file.name.startswith(self.file.name):
+                file.unlink()
+        if self.server:
+            name = name_in(self.url)
+            with self.server.administrator() as administrator:
+                administrator.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            for file in self.folder.glob(f"{name}.*"):
+                file.unlink()
+            self._use(self.file.name)
+
+    def count_started(self) -> int:
+        """Return how many operations were started."""
+        query = select(func.count()).where(events.c.kind == "operation_started")
+        address = StoreAddress(self.url or f"sqlite:///{self.file}", folder=self.folder)
+        with closing(database_at(address)) as database, database.read() as connection:
+            return connection.execute(query).scalar_one()
+
+    def _use(self, store: str) -> None:
+        """Name another store in the configuration."""
+        config = self.folder / "provisioner.toml"
+        lines = config.read_text(encoding="utf-8").splitlines()
+        lines = [f'store = "{store}"' if line.startswith("store = ") else line for line in lines]
+        config.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        self.url = store if store.startswith("postgresql:") else ""
 
     def run(self, *arguments: str, code: int = 0) -> str:
         found, out, err = self.forks.run(self.folder, "--lang", "en", *arguments)
@@ -103,25 +150,22 @@ def _opened(forks: ForkServer, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
-@pytest.fixture(name="site")
-def _site(opened: Path, forks: ForkServer, tmp_path: Path) -> Site:
+@pytest.fixture(name="site", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server("postgresql"))])
+def _site(request: pytest.FixtureRequest, opened: Path, forks: ForkServer, tmp_path: Path) -> Site:
     shutil.copytree(opened, tmp_path, dirs_exist_ok=True)
-    return Site(tmp_path, forks)
-
-
-def count_started(site: Site) -> int:
-    with closing(sqlite3.connect(site.store)) as connection:
-        query = "SELECT count(*) FROM events WHERE kind = 'operation_started'"
-        return int(connection.execute(query).fetchone()[0])
+    server = request.getfixturevalue("store_server") if request.param == "postgresql" else None
+    site = Site(tmp_path, forks, server)
+    site.move()
+    return site
 
 
 def back_up_during_rotations(site: Site) -> None:
     """Rotate every password, and make the backup when some are done and some are not."""
     logins = [account["login"] for account in site.json("account", "list")["items"]]
-    before = count_started(site)
+    before = site.count_started()
     with ForkServer.running() as others:
         others.start(site.folder, "account", "rotate", *logins)
-        while count_started(site) < before + len(logins) // 6:
+        while site.count_started() < before + len(logins) // 6:
             time.sleep(0.005)
         site.run("backup", "backup.tar")
         assert others.wait() == 0
@@ -137,8 +181,7 @@ def go_on(site: Site) -> None:
 
 
 def lose_and_restore(site: Site) -> None:
-    for file in site.folder.glob("provisioner.sqlite*"):
-        file.unlink()
+    site.lose()
     for command in (["tar", "-xf", "backup.tar"], ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"]):
         subprocess.run(command, cwd=site.folder, check=True)
 
@@ -168,8 +211,9 @@ def test_what_happened_after_a_backup_is_found_and_repaired(site: Site) -> None:
     site.run("reconcile", "--adopt", "--yes")
     site.run("handover", HANDED_OVER, "--to", SUCCESSOR[0])
     assert len(site.passwords()) == len(sent) + 1
-    site.store.with_name("provisioner.sqlite.head").unlink()
+    site.file.with_name("provisioner.sqlite.head").unlink()
     site.run("resume")
+    site.move()
     assert site.differences(code=0) == set()
     site.run("check")
     site.run("audit", "verify")
@@ -190,7 +234,8 @@ def test_a_backup_that_is_killed_is_whole_or_not_there(site: Site) -> None:
     began = time.monotonic()
     site.run("backup", str(folder / "first.tar"))
     duration, killed, whole = time.monotonic() - began, 0, 1
-    for number in range(KILLS):
+    kills = KILLS_ON_POSTGRESQL if site.server else KILLS
+    for number in range(kills):
         file = folder / f"{number}.tar"
         pid = site.forks.start(site.folder, "backup", str(file))
         time.sleep(instants.uniform(0, duration))
@@ -200,7 +245,7 @@ def test_a_backup_that_is_killed_is_whole_or_not_there(site: Site) -> None:
         whole += file.exists()
 
     site.run("backup", str(folder / "last.tar"))
-    assert killed > KILLS // 2, SEED
+    assert killed > kills // 2, SEED
     assert {path.suffix for path in folder.iterdir()} == {".tar"}, SEED
     for file in folder.iterdir():
         there = site.folder / "there" / file.stem

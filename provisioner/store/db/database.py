@@ -144,21 +144,18 @@ class Database(ABC):
     def kind_of(self, column: Column[object]) -> str:
         """Return an SQL expression for the kind of value that a column holds: ``text``, or another word."""
 
+    @abstractmethod
     def copy_into(self, folder: Path) -> Database:
         """Copy one state of the database into an empty folder while others write, and check that the copy is sound.
 
         Returns:
 
-            The copy, which the caller closes. Its files have the names that they need to be a store again.
+            The copy, a file of SQLite, which the caller closes.
 
         Raises:
 
             StoreError: It cannot be copied, or is damaged.
         """
-        _ = folder
-        raise StoreError(
-            "{place} cannot be copied by this program", cure="use the tools of the database", place=self.place
-        )
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

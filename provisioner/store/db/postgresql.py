@@ -82,6 +82,9 @@ _CONNECTION: Mapping[str, object] = {
 #: Makes the next sign of a regular expression mean itself.
 _LITERAL = "\\"
 
+#: The name of a copy: the one that a store on SQLite has by default.
+COPY = "provisioner.sqlite"
+
 #: How many connections stay open in a process.
 _POOL = 8
 
@@ -211,6 +214,15 @@ class PostgresqlDatabase(Database):
     def kind_of(self, column: Column[Any]) -> str:
         """Return an SQL expression for the kind of value: the type of the column, unless there is nothing."""
         return f"CASE WHEN {column} IS NULL THEN 'null' ELSE 'text' END"
+
+    def copy_into(self, folder: Path) -> Database:
+        """Copy the tables into a file of SQLite; see :mod:`provisioner.store.db.postgresql_copying`."""
+        from provisioner.store.db.postgresql_copying import copy_tables
+        from provisioner.store.db.sqlite import sound_copy
+
+        copy = folder / COPY
+        copy_tables(self, copy)
+        return sound_copy(copy, self.place)
 
     @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Connection]:

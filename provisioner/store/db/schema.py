@@ -9,39 +9,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    MetaData,
-    PrimaryKeyConstraint,
-    String,
-    Table,
-    insert,
-    inspect,
-    select,
-    update,
-)
+from sqlalchemy import Connection, insert, inspect, select, update
 
 from provisioner.store.address import StoreAddress
 from provisioner.store.audit.chain import GENESIS
 from provisioner.store.db.database import Database
 from provisioner.store.db.failures import MOVED, foreign, missing, moved, outdated, too_new
 from provisioner.store.db.opening import database_at
-from provisioner.store.db.tables import chain_head, metadata
+from provisioner.store.db.tables import chain_head, metadata, revision
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 #: The revision of Alembic that these tables have. Revisions are counted, so a later one is larger.
 REVISION = "0028"
-
-#: Where Alembic keeps the revision of a store.
-_version = Table(
-    "alembic_version",
-    MetaData(),
-    Column("version_num", String(32), nullable=False),
-    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
-)
 
 
 def create(database: Database) -> None:
@@ -65,10 +46,10 @@ def make_tables(database: Database, connection: Connection) -> None:
     tables = inspect(connection).get_table_names()
     if not tables:
         database.tables.create_all(connection, checkfirst=False)
-        _version.create(connection, checkfirst=False)
+        revision.create(connection, checkfirst=False)
         connection.execute(insert(chain_head), {"id": 1, "seq": 0, "hash": GENESIS})
-        connection.execute(insert(_version), {"version_num": REVISION})
-    elif _version.name not in tables:
+        connection.execute(insert(revision), {"version_num": REVISION})
+    elif revision.name not in tables:
         raise foreign(database.place)
 
 
@@ -107,7 +88,7 @@ def retire(connection: Connection, destination: str) -> None:
                 f"CREATE TRIGGER moved_{table}_{change.lower()} BEFORE {change} ON {table} "
                 f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
             )
-    connection.execute(update(_version).values(version_num=f"{MOVED}{destination}"))
+    connection.execute(update(revision).values(version_num=f"{MOVED}{destination}"))
 
 
 def migrate(address: StoreAddress | str) -> None:
@@ -156,9 +137,9 @@ def require(database: Database) -> None:
 
 
 def _is_old(database: Database, connection: Connection) -> bool:
-    if not inspect(connection).has_table(_version.name):
+    if not inspect(connection).has_table(revision.name):
         raise foreign(database.place)
-    found = connection.execute(select(_version.c.version_num)).scalar() or ""
+    found = connection.execute(select(revision.c.version_num)).scalar() or ""
     if found.startswith(MOVED):
         raise moved(database.place, found.removeprefix(MOVED))
     if found > REVISION:

@@ -135,14 +135,7 @@ class SqliteDatabase(Database):
         copy = folder / self._path.name
         with self.read() as connection:
             copy_file(connection, copy)
-        copied = SqliteDatabase(f"sqlite:///{copy}")
-        try:
-            with copied.read() as connection:
-                expect_integrity(connection, self.place)
-        except BaseException:
-            copied.close()
-            raise
-        return copied
+        return sound_copy(copy, self.place)
 
     @contextmanager
     def _same_file(self) -> Iterator[None]:
@@ -176,6 +169,29 @@ class SqliteDatabase(Database):
             files.expect_own_link(self._path)
         except OSError as error:
             raise linked(self.place, error.strerror) from None
+
+
+def sound_copy(copy: Path, place: str) -> SqliteDatabase:
+    """Return a copy of a store, after it was read whole.
+
+    Args:
+
+        copy: The file.
+
+        place: The name of its original in messages.
+
+    Raises:
+
+        StoreError: Something in it is damaged.
+    """
+    copied = SqliteDatabase(f"sqlite:///{copy}")
+    try:
+        with copied.read() as connection:
+            expect_integrity(connection, place)
+    except BaseException:
+        copied.close()
+        raise
+    return copied
 
 
 def _sqlite_url(text: str) -> URL:

@@ -35,10 +35,14 @@ def copy_file(connection: Connection, copy: Path) -> None:
         files.reserve(copy)
         with closing(sqlite3.connect(copy)) as target:
             source.backup(target, pages=_PAGES)
-            # One file that needs no other. The program that opens it uses the write-ahead log again.
-            target.execute("PRAGMA journal_mode=DELETE")
+            make_single(target)
     except (OSError, sqlite3.Error) as error:
         raise store_error(error, str(copy)) from None
+
+
+def make_single(connection: sqlite3.Connection) -> None:
+    """Make a copy one file that needs no other. The program that opens it uses the write-ahead log again."""
+    connection.execute("PRAGMA journal_mode=DELETE")
 
 
 def expect_integrity(connection: Connection, place: str) -> None:

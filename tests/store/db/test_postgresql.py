@@ -259,13 +259,6 @@ def test_a_new_store_has_what_migrations_and_many_changes_need(store: Store, url
     assert "passfile" not in store._database.place
 
 
-def test_a_backup_is_a_matter_of_the_tools_of_the_server(store: Store, tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="cannot be copied by this program") as caught:
-        store.copy_to(tmp_path)
-
-    assert "tools of the database" in str(caught.value.cure)
-
-
 LOADED = """
 import sys
 from provisioner.store import Store
