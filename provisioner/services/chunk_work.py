@@ -58,8 +58,8 @@ class ChunkWork:
 
             ChunkStopped: The worker stops, and another one has to continue.
         """
-        if not self.stop.is_set():
-            with self.open_application(self.stop) as app:
+        if not self.stop.is_stopping:
+            with self.stop.part() as stop, self.open_application(stop) as app:
                 app.runs.carry_out(ids).wait()
         if self.stop.is_stopping:
             raise ChunkStopped

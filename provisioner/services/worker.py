@@ -75,7 +75,8 @@ class WorkerTask:
 class WatchedStop(threading.Event):
     """The event that stops the work, which also notes when the work last asked for it.
 
-    The work asks between any two steps, so it shows that the work moves, without a call of its own.
+    The work asks between any two steps, so it shows that the work moves, without a call of its own. Work that goes on
+    beside other work has a part of its own, so that one can't hide that the other is stuck.
 
     Args:
 
@@ -89,11 +90,26 @@ class WatchedStop(threading.Event):
         self._stop = stop
         self._seconds = seconds
         self._moved_at = seconds()
+        #: It is replaced as a whole, so that other threads may read it.
+        self._parts: frozenset[WatchedStop] = frozenset()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def part(self) -> Iterator[WatchedStop]:
+        """Yield the event for work that is done beside other work, and watch that within the ``with`` block."""
+        part = WatchedStop(self._stop, self._seconds)
+        with self._lock:
+            self._parts |= {part}
+        try:
+            yield part
+        finally:
+            with self._lock:
+                self._parts -= {part}
 
     @property
     def seconds_since(self) -> float:
-        """How many seconds ago the work last asked."""
-        return self._seconds() - self._moved_at
+        """How many seconds ago the work last asked; if there are parts, that which has not asked for longest."""
+        return max(self._seconds() - self._moved_at, *(part.seconds_since for part in self._parts), 0.0)
 
     @property
     def is_stopping(self) -> bool:

@@ -38,7 +38,7 @@ class WorkerHealth:
         return self._alive() if call.path == "/healthz" else self._ready()
 
     def _alive(self) -> HttpAnswer:
-        """Tell whether the loop and its work move, and what became of the last runs."""
+        """Tell whether the loop and each chunk move, and what became of the last runs."""
         seconds = self._worker.stop.seconds_since
         is_alive = seconds <= self._stuck_after
         document = {

@@ -29,9 +29,13 @@ class Figures:
         self.seconds = 0.0
         self.stop = threading.Event()
         task = WorkerTask(routine=WorkerRoutine.SWEEP, timetable=Intervals(timedelta(days=1)), work=self.work)
-        watched = WatchedStop(self.stop, lambda: self.seconds)
+        self.watched = WatchedStop(self.stop, lambda: self.seconds)
         self.worker = Worker(
-            store=store, open_application=self.open, tasks=[task], look_every=timedelta(milliseconds=1), stop=watched
+            store=store,
+            open_application=self.open,
+            tasks=[task],
+            look_every=timedelta(milliseconds=1),
+            stop=self.watched,
         )
 
     @contextmanager
@@ -65,6 +69,22 @@ def test_a_loop_that_does_not_move_is_told(figures: Figures) -> None:
     figures.seconds = 61
     status, document = figures.ask("/healthz")
     assert (status, document["status"]) == (503, "stuck")
+
+
+def test_neither_the_loop_nor_a_chunk_hides_that_the_other_is_stuck(figures: Figures) -> None:
+    with figures.watched.part() as chunk:
+        figures.seconds = 61
+        chunk.is_set()
+        assert figures.ask("/healthz")[0] == 503
+
+        figures.watched.is_set()
+        assert figures.ask("/healthz")[0] == 200
+
+        figures.seconds = 122
+        figures.watched.is_set()
+        assert figures.ask("/healthz")[0] == 503
+
+    assert figures.ask("/healthz")[0] == 200, "a chunk that has ended is not stuck"
 
 
 def test_asking_does_not_make_a_stuck_worker_look_alive(figures: Figures) -> None:
