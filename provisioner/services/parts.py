@@ -62,11 +62,11 @@ def allowances_of(config: LoadedConfiguration, store: Store, now: Clock = utc_no
     return Allowances(counts=store.message_counts, limits=limits, now=now, zone=config.content.time_zone)
 
 
-def authority_of(config: LoadedConfiguration, store: Store, now: Clock = utc_now) -> Authority:
+def authority_of(config: LoadedConfiguration, store: Store, now: Clock | None = None) -> Authority:
     """Return what tells who may do what."""
     settings = config.content.authority
     administrators = settings.administrators if settings else ()
-    return Authority(records=store, administrators=administrators, enforced=settings is not None, now=now)
+    return Authority(records=store, administrators=administrators, enforced=settings is not None, now=now or store.now)
 
 
 def plugins_only(

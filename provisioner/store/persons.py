@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
+from sqlalchemy import Connection
+
 from provisioner.core.api.events import Event
 from provisioner.core.engine.master_data import MobileMark
 from provisioner.core.model import Person
 from provisioner.store import master_data
 from provisioner.store.db.database import Database
+from provisioner.store.db.transaction import DriverTransaction
 
 
 class StoredPersons:
@@ -19,7 +22,7 @@ class StoredPersons:
 
         database: An open store.
 
-        now: The clock.
+        now: The clock of this process. PostgreSQL uses its own.
 
         mobile_mark: Returns the mark of a mobile number, which the audit log holds in its place.
     """
@@ -55,7 +58,9 @@ class StoredPersons:
         if not given:
             return ()
         with self._database.write() as connection:
-            return master_data.save_persons(connection, given, at=self._now(), actor=actor, mark=self._mobile_mark)
+            return master_data.save_persons(
+                connection, given, at=self._time(connection), actor=actor, mark=self._mobile_mark
+            )
 
     def confirm_number(self, person: Person, *, actor: str) -> Sequence[Event]:
         """Write that the other mobile number of a person is confirmed.
@@ -77,4 +82,9 @@ class StoredPersons:
             StoreError: The store, or the key for marks of numbers, failed.
         """
         with self._database.write() as connection:
-            return master_data.confirm_number(connection, person, at=self._now(), actor=actor, mark=self._mobile_mark)
+            return master_data.confirm_number(
+                connection, person, at=self._time(connection), actor=actor, mark=self._mobile_mark
+            )
+
+    def _time(self, connection: Connection) -> datetime:
+        return self._database.time(DriverTransaction(connection), self._now)

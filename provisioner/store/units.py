@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Connection, Select, select
 
 from provisioner.core.api.events import Event
 from provisioner.core.engine.master_data import UnitChanged
@@ -16,6 +16,7 @@ from provisioner.store import master_data, tree
 from provisioner.store.db.database import Database
 from provisioner.store.db.reader import Reader
 from provisioner.store.db.tables import events, units
+from provisioner.store.db.transaction import DriverTransaction
 
 _IN_USE = select(units).where(units.c.removed_at.is_(None))
 
@@ -27,7 +28,7 @@ class StoredUnits:
 
         database: An open store.
 
-        now: The clock.
+        now: The clock of this process. PostgreSQL uses its own.
     """
 
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
@@ -93,7 +94,7 @@ class StoredUnits:
         if not given:
             return ()
         with self._database.write() as connection:
-            return master_data.save_units(connection, given, at=self._now(), actor=actor)
+            return master_data.save_units(connection, given, at=self._time(connection), actor=actor)
 
     def remove(self, codes: Iterable[str], *, actor: str) -> Sequence[Event]:
         """Remove units, each with its event; all or none. Their rows stay, because accounts refer to them.
@@ -115,7 +116,10 @@ class StoredUnits:
             StoreError: The store failed.
         """
         with self._database.write() as connection:
-            return master_data.remove_units(connection, list(codes), at=self._now(), actor=actor)
+            return master_data.remove_units(connection, list(codes), at=self._time(connection), actor=actor)
+
+    def _time(self, connection: Connection) -> datetime:
+        return self._database.time(DriverTransaction(connection), self._now)
 
     def _units(self, query: Select[Any]) -> Sequence[Unit]:
         return [Unit(**row._asdict()) for row in self._reader.all(query)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import attrs
@@ -12,7 +13,7 @@ from provisioner.core.api.errors import StoreError
 from provisioner.core.model import Person, Unit
 from provisioner.store import Store
 from provisioner.store.db.chunks import CHUNK
-from tests.store.conftest import Story
+from tests.store.conftest import Clock, Story
 
 AYSE = Person(id="p1", name="Ayşe Iğdır", unit="46", title="müdür", mobile="+905321112233", supervisor="p2")
 SCHOOL = Unit(code="746123", name="Cumhuriyet", kind="school", parent="46", login="746123", custodian="p1")
@@ -107,3 +108,17 @@ def test_list_longer_than_a_statement_takes_is_written_once_and_as_a_whole(store
     assert [event["person"] for event in audit_log(store, "person_added")] == [person.id for person in people]
     assert (list(store.units.all()), audit_log(store)) == (known, log)
     assert store.audit_log.verify_chain() is None
+
+
+@pytest.mark.postgresql
+def test_changes_have_the_time_of_the_database_although_the_clock_of_the_process_is_wrong(
+    url: str, clock: Clock
+) -> None:
+    with Store.create(url, now=lambda: clock() + timedelta(hours=3)) as store:
+        store.units.save([Unit(code="46", name="46", kind="office")])
+        store.persons.save([AYSE])
+        store.persons.confirm_number(store.persons.get_many(["p1"])["p1"], actor="admin")
+        store.units.remove(["46"], actor="admin")
+        times = {entry.at for entry in store.audit_log.entries()}
+
+    assert times == {clock()}

@@ -20,7 +20,6 @@ from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import DAY, json_option
 from provisioner.cli.session import Session
 from provisioner.cli.streams import write_lines
-from provisioner.core.model.days import utc_now
 from provisioner.core.model.text import Text, as_text
 from provisioner.documents import Document, iso
 from provisioner.services.audit_log import (
@@ -259,7 +258,7 @@ def _audit_log(session: Session) -> Iterator[AuditLog]:
     config = session.configuration
     with session.store() as store:
         yield AuditLog(
-            store=store, authority=authority_of(config, store), naming=config.content.accounts.naming, now=utc_now
+            store=store, authority=authority_of(config, store), naming=config.content.accounts.naming, now=store.now
         )
 
 

@@ -13,7 +13,6 @@ from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import json_option
 from provisioner.cli.session import Session
 from provisioner.cli.signals import stop_between_steps
-from provisioner.core.model.days import utc_now
 from provisioner.core.model.text import Text
 from provisioner.documents import Document, iso
 from provisioner.services.collectors import (
@@ -195,7 +194,7 @@ def collectors_(session: Session, *, address: str | None) -> ExitCode:
 @contextmanager
 def _collectors(session: Session) -> Iterator[Collectors]:
     with session.store() as store:
-        yield Collectors(store=store, authority=authority_of(session.configuration, store), now=utc_now)
+        yield Collectors(store=store, authority=authority_of(session.configuration, store), now=store.now)
 
 
 def _state(state: CollectorState) -> Document:
