@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
 import signal
 import subprocess
@@ -10,13 +11,12 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
 import attrs
-from sqlalchemy import func, select
 
 from provisioner.config.load import LoadedConfiguration, load
 from provisioner.core.api.errors import StoreError
@@ -26,15 +26,21 @@ from provisioner.services.bootstrap import Mode, application
 from provisioner.services.parts import open_store
 from provisioner.services.setup import prepare_store
 from provisioner.store import Store
-from provisioner.store.db.tables import leases
 from provisioner.testing.proxy import TcpProxy
 from provisioner.testing.slapd import Slapd
 from provisioner_sms.simulator import SmsSimulator
 from tests.acceptance.province import Entrance, toml
 from tests.postgresql_stores import StoreServer
 
-#: For how many seconds a worker that is ready is spared, so that it comes to its work.
+#: How many accounts the tests of this folder rotate with several workers.
+ACCOUNTS = int(os.environ.get("CLUSTER_ACCOUNTS", "200"))
+
+#: For how many seconds at least a worker that is ready is spared, so that it comes to its work. On a busy machine, it
+#: is spared for as long as it needed to start.
 SPARED = 2.0
+
+#: The time that operations get in any case, and for each account, in seconds. A busy machine needs much of it.
+PATIENCE, PATIENCE_EACH = 300.0, 3.0
 
 INITIATOR = Initiator(actor="1001", reason="test")
 
@@ -44,21 +50,28 @@ class Workers:
     """Some processes, each of which is started again when it has ended."""
 
     folder: Path
+    #: The name of their configuration.
+    config: str = "provisioner.toml"
+    #: What runs the command.
+    prefix: Sequence[str] = ()
     processes: list[subprocess.Popen[bytes]] = attrs.field(factory=list)
     suspended: set[int] = attrs.field(factory=set)
     #: What each process prints.
     logs: dict[int, Path] = attrs.field(factory=dict)
     numbers: Iterator[int] = attrs.field(factory=itertools.count)
-    #: When each process was seen to be ready.
-    ready: dict[int, float] = attrs.field(factory=dict)
+    #: When each process was started, and until when it is spared because it has just become ready.
+    started: dict[int, float] = attrs.field(factory=dict)
+    spared: dict[int, float] = attrs.field(factory=dict)
     #: How often something happened to a worker.
     happened: Counter[str] = attrs.field(factory=Counter)
 
     @classmethod
     @contextmanager
-    def running(cls, folder: Path, count: int) -> Iterator[Self]:
+    def running(
+        cls, folder: Path, count: int, *, config: str = "provisioner.toml", prefix: Sequence[str] = ()
+    ) -> Iterator[Self]:
         """Start workers, and stop them at the end of the block."""
-        workers = cls(folder)
+        workers = cls(folder, config, prefix)
         workers.processes = [workers._start() for _ in range(count)]
         try:
             yield workers
@@ -79,8 +92,8 @@ class Workers:
         now = time.monotonic()
         for process in self.processes:
             if self._has_begun(process):
-                self.ready.setdefault(process.pid, now)
-        at_work = [process for process in self.processes if now - self.ready.get(process.pid, now) > SPARED]
+                self.spared.setdefault(process.pid, now + max(SPARED, now - self.started[process.pid]))
+        at_work = [process for process in self.processes if self.spared.get(process.pid, now) < now]
         if not at_work:
             return
         process = numbers.choice(at_work)
@@ -119,12 +132,12 @@ class Workers:
         return self.logs[process.pid].stat().st_size > 0
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = ["env", "--default-signal", sys.executable, "-m", "tests.acceptance.quick_worker"]
-        command += ["--config", str(self.folder / "provisioner.toml"), "worker", "--concurrency", "4"]
-        log = self.folder / f"worker-{next(self.numbers)}.log"
+        program = ["env", "--default-signal", sys.executable, "-m", "tests.acceptance.quick_worker"]
+        command = [*self.prefix, *program, "--config", str(self.folder / self.config), "worker", "--concurrency", "4"]
+        log = self.folder / f"worker-{id(self)}-{next(self.numbers)}.log"
         with log.open("wb") as file:
             process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=file, stderr=file)
-        self.logs[process.pid] = log
+        self.logs[process.pid], self.started[process.pid] = log, time.monotonic()
         return process
 
 
@@ -142,6 +155,8 @@ class Cluster:
     phones: SmsSimulator
     entrance: Entrance
     numbers: dict[str, str]
+    #: How many passwords each phone had received before the last rotation.
+    earlier: Counter[str] = attrs.field(factory=Counter)
 
     @classmethod
     @contextmanager
@@ -195,6 +210,7 @@ class Cluster:
     def rotation(self) -> Iterator[None]:
         """Plan new passwords for all accounts, and wait for the workers in a thread."""
         stop = threading.Event()
+        self.earlier = self.messages()
         with application(self.config, mode=Mode(distributes=True), stop=stop) as app:
             run = app.runs.start(app.accounts.plan_rotation(self.numbers, INITIATOR))
 
@@ -215,27 +231,41 @@ class Cluster:
         with open_store(self.config) as store:
             yield store
 
-    def unended(self) -> int:
-        with self.store() as store:
-            return sum(store.operations.count_unended().values())
-
     def wait_for_work(self) -> None:
         """Wait until the first operation of a run has ended."""
         left = self.unended()
         while self.unended() == left:
             time.sleep(0.05)
 
-    def wait(self, workers: Workers, seconds: float = 300) -> None:
-        """Start workers again until all operations have ended, and no chunk is left."""
-        end = time.monotonic() + seconds
+    def wait(self, *workers: Workers, numbers: random.Random | None = None) -> None:
+        """Start workers again until all operations have ended, and no chunk is left.
+
+        Args:
+
+            workers: The workers.
+
+            numbers: Chooses which worker is killed or suspended each second until then; ``None`` for none.
+        """
+        end = time.monotonic() + PATIENCE + PATIENCE_EACH * len(self.numbers)
+        next_hit = time.monotonic() + 1
         while self.unended() or self.jobs():
-            assert time.monotonic() < end, workers.output()
-            workers.supervise()
-            time.sleep(0.2)
+            assert time.monotonic() < end, "\n".join(one.output() for one in workers)
+            if numbers and time.monotonic() >= next_hit:
+                workers[0].hit(numbers)
+                next_hit += 1
+            for one in workers:
+                one.supervise()
+            time.sleep(0.1)
+
+    def unended(self) -> int:
+        return self._count("operations WHERE finished_at IS NULL")
 
     def jobs(self) -> int:
+        return self._count("provisioner_queue.procrastinate_jobs")
+
+    def _count(self, rows: str) -> int:
         with self.server.administrator(self.name) as administrator:
-            found = administrator.execute("SELECT count(*) FROM provisioner_queue.procrastinate_jobs").fetchone()
+            found = administrator.execute(f"SELECT count(*) FROM {rows}").fetchone()  # noqa: S608 - ours
             return int(found[0]) if found else 0
 
     @property
@@ -243,26 +273,85 @@ class Cluster:
         """The name of the database."""
         return self.url.partition("?")[0].rpartition("/")[2]
 
-    def problems(self) -> list[str]:
-        """Return what is wrong: operations that aren't done, passwords that don't log in, accounts that are locked."""
+    def messages(self) -> Counter[str]:
+        """Return how many messages with a password each phone received."""
+        return Counter(to for to, _ in self._passwords())
+
+    def inspect(self) -> Inspection:
+        """Return what the last rotation has left."""
         with self.store() as store:
-            operations = list(store.operations.find())
-            with store._database.read() as connection:
-                held = connection.execute(select(func.count()).select_from(leases)).scalar_one()
+            rotations = {one.login: one for one in reversed(list(store.operations.find()))}  # the last of each account
             broken = store.audit_log.verify_chain()
-        wrong = [f"{one.login}: {one.kind}: {one.state}" for one in operations if one.state is not OperationState.DONE]
-        wrong += [
-            f"{login}: the last password does not log in"
-            for login, number in self.numbers.items()
-            if not self.entrance.logs_in(login, self.phones.last_password(number))
-        ]
-        return wrong + ([f"{held} accounts are held"] if held else []) + ([str(broken)] if broken else [])
+        valid: dict[str, list[bool]] = {}
+        for number, password in self._passwords():
+            login = self.logins[number]
+            valid.setdefault(login, []).append(self.entrance.logs_in(login, password))
+        sent = self.messages() - self.earlier
+        return Inspection(
+            states=Counter(one.state for one in rotations.values()),
+            tries=Counter(one.tries for one in rotations.values()),
+            messages=Counter(sent[self.numbers[login]] for login in rotations),
+            too_many=[login for login, one in rotations.items() if not 1 <= sent[self.numbers[login]] <= one.tries],
+            wrong=[login for login, found in valid.items() if not found[-1] or any(found[:-1])],
+            log_ins=sum(found[-1] for found in valid.values()),
+            leases=self._count("leases"),
+            jobs=self.jobs(),
+            events=self._count("events"),
+            broken="" if broken is None else f"broken at entry {broken}",
+        )
 
-    def rotations(self) -> int:
-        with self.store() as store:
-            return sum(one.kind.value == "rotate" for one in store.operations.find())
+    def _passwords(self) -> Iterator[tuple[str, str]]:
+        """Yield the phone and the password of each message with a password, the oldest first."""
+        for message in self.phones.inbox():
+            with suppress(LookupError):
+                yield message.to, message.password
 
-    def tries(self) -> Counter[int]:
-        """Return how many operations took how many attempts."""
-        with self.store() as store:
-            return Counter(one.tries for one in store.operations.find())
+    @property
+    def logins(self) -> dict[str, str]:
+        """The login of each phone."""
+        return {number: login for login, number in self.numbers.items()}
+
+
+@attrs.frozen(kw_only=True)
+class Inspection:
+    """What a rotation of all accounts has left."""
+
+    #: How many operations are in each state, and took how many tries.
+    states: Counter[OperationState]
+    tries: Counter[int]
+    #: How many accounts received how many passwords.
+    messages: Counter[int]
+    #: The accounts that received no password, or more passwords than their operation took tries.
+    too_many: Sequence[str]
+    #: The accounts whose last password does not log in, or an earlier one does.
+    wrong: Sequence[str]
+    #: How many accounts log in with their last password.
+    log_ins: int
+    #: What is still held, and still in the queue.
+    leases: int
+    jobs: int
+    #: How long the audit log is, and what is wrong with its chain.
+    events: int
+    broken: str
+
+    def require_soundness(self, accounts: int) -> None:
+        """Check that each account has one password that works, and that nothing is left.
+
+        Args:
+
+            accounts: How many accounts there are.
+        """
+        assert self.states == {OperationState.DONE: accounts}
+        assert self.too_many == []
+        assert self.wrong == []
+        assert self.log_ins == accounts
+        assert (self.leases, self.jobs, self.broken) == (0, 0, "")
+
+    def lines(self) -> Iterable[str]:
+        """Return what people read of it."""
+        sent, operations = sum(self.messages.elements()), sum(self.tries.values())
+        yield f"operations by state: {dict(self.states)}"
+        yield f"tries of an operation: {dict(sorted(self.tries.items()))}"
+        yield f"messages with a password: {sent} for {operations} operations, so {sent - operations} were sent again"
+        yield f"log-ins proved: {self.log_ins}; leases left: {self.leases}; chunks left: {self.jobs}"
+        yield f"audit log: {self.events} entries, {self.broken or 'chain verified'}"
