@@ -54,7 +54,7 @@ class Gate:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         cookies: list[str] = []
-        sender = self._with_headers(send, cookies, keeps=str(scope["path"]).startswith(_PUBLIC_FOLDER))
+        sender = self._with_headers(send, cookies)
         if scope["method"] == "HEAD":
             scope, sender = {**scope, "method": "GET"}, without_body(sender)
         visit = None
@@ -130,17 +130,16 @@ class Gate:
         query = scope["query_string"].decode("latin-1")
         wanted = own_path(f"{visit.incoming.path}?{query}" if query else visit.incoming.path)
         suffix = "" if wanted == "/" else f"?next={quote(wanted, safe='')}"
-        await _send(send, 303, b"", "text/plain", ("location", f"{LOG_IN}{suffix}"))
+        await _send(send, 303, b"", "text/plain; charset=utf-8", ("location", f"{LOG_IN}{suffix}"))
 
-    def _with_headers(self, send: Send, cookies: list[str], *, keeps: bool) -> Send:
-        """Return a function that sends the same, with the headers that every answer has."""
+    def _with_headers(self, send: Send, cookies: list[str]) -> Send:
+        """Return a function that sends the same, with the headers that every answer has unless it has its own."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 own = {name for name, _ in message.get("headers", ())}
-                more = [*self._console.site.headers, *(("set-cookie", cookie) for cookie in cookies)]
-                if not keeps:
-                    more.append(("cache-control", "no-store"))
+                more = [*self._console.site.headers, ("cache-control", "no-store")]
+                more += [("set-cookie", cookie) for cookie in cookies]
                 added = [(name.encode(), value.encode("latin-1")) for name, value in more if name.encode() not in own]
                 message["headers"] = [*message.get("headers", ()), *added]
             await send(message)

@@ -181,7 +181,9 @@ def test_no_page_is_wider_than_the_window(site: Site, width: int) -> None:
     page = site.open(site.context("tr", width=width), OFFICER[0], site.password(OFFICER[1]))
 
     for path in ("/", "/?q=46", "/accounts/ab46", "/accounts/ab46/close", "/due", "/requests", "/requests/new"):
-        page.goto(f"{site.url}{path}")
+        answer = page.goto(f"{site.url}{path}")
+        assert answer
+        assert "server" not in answer.headers, "uvicorn names itself"
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
         assert page.evaluate("document.documentElement.lang") == "tr"
         labelled = "[...document.querySelectorAll('main input:not([type=hidden]), select, textarea')]"

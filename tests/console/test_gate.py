@@ -26,6 +26,7 @@ HEADERS = {
     "x-content-type-options",
     "x-frame-options",
     "referrer-policy",
+    "cross-origin-embedder-policy",
     "cross-origin-opener-policy",
     "cross-origin-resource-policy",
     "permissions-policy",
