@@ -28,6 +28,7 @@ FOR_PLUGINS = frozenset(
         "Presence",
         "Receipt",
         "Secret",
+        "SessionsReport",
         "hookimpl",
         "require_lease",
     }

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         ListedAccount,
         Presence,
         Receipt,
+        SessionsReport,
     )
     from provisioner.core.engine.plan import Initiator, Plan
     from provisioner.core.governance.roles import Role
@@ -52,13 +53,13 @@ else:
         "core.api.hookspecs": ("hookimpl",),
         "core.api.messages": (
             "AccountPage",
-            "AccountPage",
             "AccountReport",
             "DeliveryReceipt",
             "DeliveryState",
             "ListedAccount",
             "Presence",
             "Receipt",
+            "SessionsReport",
         ),
         "core.engine.plan": ("Initiator", "Plan"),
         "core.governance.roles": ("Role",),
@@ -116,6 +117,7 @@ __all__ = [
     "RunPreview",
     "RunSummary",
     "Secret",
+    "SessionsReport",
     "StoreError",
     "TargetError",
     "Unit",

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from provisioner.core.policy.notifier import Notifier
     from provisioner.core.policy.policy import Policy
     from provisioner.core.policy.sweep import Sweep
+    from provisioner.core.reconcile.sessions import SessionCheck
     from provisioner.core.reconcile.verification import Verifier
     from provisioner.services.access_requests import AccessRequests
     from provisioner.services.account_overview import AccountOverviews
@@ -440,7 +441,9 @@ class Application:
         """Looks at single accounts on their targets now."""
         from provisioner.services.verification import AccountVerification
 
-        return AccountVerification(verifier=self._make_verifier(), authority=self.authority)
+        return AccountVerification(
+            verifier=self._make_verifier(), session_check=self._make_session_check(), authority=self.authority
+        )
 
     @property
     def repairs(self) -> Repairs:
@@ -522,6 +525,16 @@ class Application:
             people=self.planner.people,
             retry=self.engine.context.retry,
             now=self.now,
+        )
+
+    def _make_session_check(self) -> SessionCheck:
+        from provisioner.core.reconcile.sessions import SessionCheck
+
+        return SessionCheck(
+            targets=self.engine.context.session_targets,
+            inventory=self.store,
+            desired=self.planner.desired,
+            retry=self.engine.context.retry,
         )
 
     def _save_units(self, units: Iterable[Unit], *, actor: str) -> None:

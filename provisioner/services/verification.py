@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.roles import Role
 from provisioner.core.model import Account
+from provisioner.core.reconcile.sessions import SessionCheck
 from provisioner.core.reconcile.verification import VerifiedAccount, Verifier
 
 
@@ -20,10 +22,13 @@ class AccountVerification:
 
         verifier: Verifies them.
 
+        session_check: Counts their open sessions.
+
         authority: Decides who may do it.
     """
 
     verifier: Verifier
+    session_check: SessionCheck
     authority: Authority
 
     def verify(self, accounts: Iterable[Account], *, actor: str) -> Iterator[VerifiedAccount]:
@@ -37,7 +42,8 @@ class AccountVerification:
 
         Yields:
 
-            What each target showed of each account.
+            What each target that holds the accounts showed of each, then how many sessions of each are open on the
+            targets that can tell.
 
         Raises:
 
@@ -48,4 +54,11 @@ class AccountVerification:
         wanted = list(accounts)
         for account in wanted:
             self.authority.require(actor, {Role.OFFICER}, account.unit)
-        return self.verifier.verify(wanted)
+        return self._verified(wanted)
+
+    def _verified(self, accounts: Sequence[Account]) -> Iterator[VerifiedAccount]:
+        spellings: defaultdict[str, list[str]] = defaultdict(list)
+        for verified in self.verifier.verify(accounts):
+            spellings[verified.login] += verified.spellings
+            yield verified
+        yield from self.session_check.count(accounts, spellings)

@@ -57,9 +57,11 @@ from provisioner.core.api.messages import (
     HandOver,
     ProbeAccount,
     ProbeDelivery,
+    ProbeSessions,
     Receipt,
     RenameAccount,
     RotateSecret,
+    SessionsReport,
     TargetReport,
     UpdateAccount,
 )
@@ -300,6 +302,12 @@ class FaultSessionTarget(FaultTarget):
         """End sessions, or fail."""
         return self._change("sessions_end", request)
 
+    @hookimpl
+    def sessions_probe(self, request: ProbeSessions) -> SessionsReport:
+        """Count sessions, or fail."""
+        report: SessionsReport = self.faults.run("sessions_probe", lambda: self.inner.sessions_probe(request), request)
+        return report
+
 
 @attrs.define(eq=False)
 class FaultSessions:
@@ -320,6 +328,12 @@ class FaultSessions:
         """End sessions, or fail."""
         receipt: Receipt = self.faults.run("sessions_end", lambda: self.inner.sessions_end(request), request)
         return receipt
+
+    @hookimpl
+    def sessions_probe(self, request: ProbeSessions) -> SessionsReport:
+        """Count sessions, or fail."""
+        report: SessionsReport = self.faults.run("sessions_probe", lambda: self.inner.sessions_probe(request), request)
+        return report
 
     @hookimpl
     def target_check(self, request: CheckTarget) -> TargetReport:

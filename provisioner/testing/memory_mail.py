@@ -13,7 +13,7 @@ import attrs
 from provisioner.core.api.errors import NotAppliedError
 from provisioner.core.api.fencing import require_lease
 from provisioner.core.api.hookspecs import hookimpl
-from provisioner.core.api.messages import EndSessions, Receipt, TargetReport
+from provisioner.core.api.messages import EndSessions, ProbeSessions, Receipt, SessionsReport, TargetReport
 from provisioner.core.model import Outcome
 from provisioner.core.model.secret import Secret
 from provisioner.testing.memory import MemoryTarget
@@ -63,6 +63,11 @@ class MemoryMail:
             ended = self._forget(request) + self._end(request) + self._forget(request)
             self._prove(request)
         return Receipt(outcome=Outcome.APPLIED if ended else Outcome.UNCHANGED)
+
+    @hookimpl
+    def sessions_probe(self, request: ProbeSessions) -> SessionsReport:
+        """Count the sessions of the account."""
+        return SessionsReport(count=self.open_sessions(request.account.login))
 
     @hookimpl
     def target_check(self) -> TargetReport:

@@ -11,6 +11,7 @@ from provisioner.core.api.messages import (
     EndSessions,
     HandOver,
     ProbeAccount,
+    ProbeSessions,
     RenameAccount,
     RotateSecret,
     UpdateAccount,
@@ -65,6 +66,11 @@ def end_sessions(after: OperationKind = OperationKind.CLOSE, secret: Secret | No
     """Return a request to end the sessions of the account."""
     spellings = (ACCOUNT.login, ACCOUNT.mail)
     return EndSessions(operation_id="op-1", account=ACCOUNT, unit=UNIT, after=after, spellings=spellings, secret=secret)
+
+
+def probe_sessions() -> ProbeSessions:
+    """Return a request to count the sessions of the account."""
+    return ProbeSessions(account=ACCOUNT, spellings=(ACCOUNT.login, ACCOUNT.mail))
 
 
 def probe(secret: Secret | None = None, account: Account = ACCOUNT) -> ProbeAccount:

@@ -52,6 +52,15 @@ def test_a_closed_account_is_not_called_closed(mailing: Office) -> None:
     assert "sessions on mail" in shown
 
 
+def test_verifying_an_account_shows_who_is_logged_in(mailing: Office) -> None:
+    verified = mailing.type("account", "verify", "arge46")
+
+    assert verified.code == 0
+    assert "0 open sessions" in verified.out
+    items = mailing.type("--json", "account", "verify", "arge46").json["items"]
+    assert [(item["target"], item["sessions"]) for item in items] == [("posta", None), ("pys", None), ("mail", 0)]
+
+
 def test_a_target_that_left_the_configuration_is_named_as_such(mailing: Office) -> None:
     mailing.type("account", "close", "arge46")
     mailing.config.write_text(CONFIG, encoding="utf-8")

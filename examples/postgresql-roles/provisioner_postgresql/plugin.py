@@ -9,7 +9,7 @@ from typing import LiteralString
 import attrs
 from psycopg import sql
 
-from provisioner import AccountReport, Outcome, Presence, Receipt, hookimpl
+from provisioner import AccountReport, Outcome, Presence, Receipt, SessionsReport, hookimpl
 from provisioner.core.api import errors, messages
 from provisioner.core.api.registration import PluginSettings, Registrar
 from provisioner.core.model.naming import LOGIN
@@ -94,6 +94,12 @@ class Postgresql:
         login = request.account.login
         ended = self.server.end_sessions(login) if self.server.find(login) else 0
         return Receipt(outcome=Outcome.APPLIED if ended else Outcome.UNCHANGED)
+
+    @hookimpl
+    def sessions_probe(self, request: messages.ProbeSessions) -> SessionsReport:
+        """Count the sessions of the role."""
+        login = request.account.login
+        return SessionsReport(count=self.server.count_sessions(login) if self.server.find(login) else 0)
 
     @hookimpl
     def account_probe(self, request: messages.ProbeAccount) -> AccountReport:

@@ -30,6 +30,8 @@ WHERE role.rolname <> current_user
 #: The sessions of a role, and whether each has ended after so many milliseconds.
 _END = "SELECT pid, pg_terminate_backend(pid, %(patience)s) FROM pg_stat_activity WHERE usename = %(login)s"
 
+_COUNT = "SELECT count(*) FROM pg_stat_activity WHERE usename = %(login)s"
+
 #: How long a session may take to end, in milliseconds.
 _PATIENCE = 2000
 
@@ -83,6 +85,17 @@ class Server:
         with self.connected(changing=True) as connection:
             require_lease()
             connection.execute(sql.SQL("; ").join([_ONE_AT_A_TIME, *statements]))
+
+    def count_sessions(self, login: str) -> int:
+        """Return how many sessions a role has now.
+
+        Raises:
+
+            TargetError: The server didn't answer.
+        """
+        with self.connected() as connection:
+            [[count]] = connection.execute(_COUNT, {"login": login}).fetchall()
+        return int(count)
 
     def end_sessions(self, login: str) -> int:
         """End the sessions that a role has now, and return how many there were.

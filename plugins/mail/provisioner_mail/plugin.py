@@ -13,7 +13,15 @@ import structlog
 from provisioner.core.api.errors import TargetError
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.kinds import KINDS
-from provisioner.core.api.messages import Capabilities, CheckTarget, EndSessions, Receipt, TargetReport
+from provisioner.core.api.messages import (
+    Capabilities,
+    CheckTarget,
+    EndSessions,
+    ProbeSessions,
+    Receipt,
+    SessionsReport,
+    TargetReport,
+)
 from provisioner.core.api.registration import PluginSettings, Registrar
 from provisioner.core.model import Account, OperationKind, Outcome
 from provisioner.core.model.text import Text
@@ -56,6 +64,11 @@ class MailTarget:
         if failures:
             raise failures[0]
         return Receipt(outcome=Outcome.APPLIED if ended else Outcome.UNCHANGED, proved=_is_proved(request))
+
+    @hookimpl
+    def sessions_probe(self, request: ProbeSessions) -> SessionsReport:
+        """Count the sessions on all servers. If one of them can't be asked, the number is not known."""
+        return SessionsReport(count=sum(server.open_sessions(request.spellings) for server in self._opened()))
 
     @hookimpl
     def target_check(self, request: CheckTarget) -> TargetReport:  # noqa: ARG002 - the hook's argument

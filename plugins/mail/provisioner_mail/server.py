@@ -54,6 +54,19 @@ class MailServer:
         time.sleep(PAUSE)
         return ended | self._end(users)
 
+    def open_sessions(self, users: Sequence[str]) -> int:
+        """Return how many sessions a user has.
+
+        Args:
+
+            users: Every name by which the server may call the user.
+
+        Raises:
+
+            TargetError: It is not known.
+        """
+        return len(self._sessions(users))
+
     def require_none(self, users: Sequence[str]) -> None:
         """Require that a user has no session.
 

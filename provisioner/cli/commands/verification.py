@@ -17,8 +17,9 @@ from provisioner.cli.session import Session
 def command(session: Session, logins: tuple[str, ...]) -> ExitCode:
     """Check the current state of accounts on the targets.
 
-    The command shows the data that each target stores for each account, and how this differs from the expected state.
-    It changes nothing on the targets. The exit code is 4 if there are differences or if a target doesn't answer.
+    The command shows the data that each target stores for each account, how this differs from the expected state, and
+    the number of open sessions on targets that can count them. It changes nothing on the targets. The exit code is 4 if
+    there are differences or if a target doesn't answer.
     """
     with session.application() as app:
         found = list(app.verification.verify(app.accounts.find(logins), actor=session.actor))

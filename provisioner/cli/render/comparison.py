@@ -118,6 +118,7 @@ def verified_document(verified: VerifiedAccount, output: Output) -> Document:
         "login": verified.login,
         "target": verified.target,
         "actual": verified.presence and verified.presence.value,
+        "sessions": verified.sessions,
         "difference": difference_document(verified.difference, output) if verified.difference else None,
         "error": error_document(verified.error, output.said),
     }
@@ -133,8 +134,14 @@ def verified_row(verified: VerifiedAccount, output: Output) -> tuple[str, ...]:
             output.said(verified.error.message),
             output.said(verified.error.cure),
         )
-    presence = output.word(verified.presence) if verified.presence else ""
+    actual = _actual(verified, output)
     if verified.difference is None:
-        return verified.login, verified.target, presence, "", ""
+        return verified.login, verified.target, actual, "", ""
     kind, cure = output.word(verified.difference.kind), output.said(verified.difference.cure)
-    return verified.login, verified.target, presence, kind, cure
+    return verified.login, verified.target, actual, kind, cure
+
+
+def _actual(verified: VerifiedAccount, output: Output) -> str:
+    if verified.sessions is not None:
+        return output.said(Text.counted("{count} open session", "{count} open sessions", count=verified.sessions))
+    return output.word(verified.presence) if verified.presence else ""

@@ -78,9 +78,11 @@ if TYPE_CHECKING:
         ProbeAccount,
         ProbeCredential,
         ProbeDelivery,
+        ProbeSessions,
         Receipt,
         RenameAccount,
         RotateSecret,
+        SessionsReport,
         SetCredential,
         TargetReport,
         UpdateAccount,
@@ -389,6 +391,30 @@ def sessions_end(request: EndSessions) -> Receipt:
     fails, the password is delivered anyway, and the operation stays incomplete until a later attempt, which calls only
     this hook, without the secret. A later operation on the account takes over sessions that are left, also if it is
     refused or only updates the account.
+    """
+
+
+@hookspec(firstresult=True)
+def sessions_probe(request: ProbeSessions) -> SessionsReport:
+    """Return how many sessions of an account are open on one target.
+
+    Optional. Without it, the product can't show who is logged in there.
+
+    Args:
+
+        request: The account and its spellings.
+
+    Returns:
+
+        The number of sessions that are open now, under any of the spellings.
+
+    Raises:
+
+        TransientError: The target can't list its sessions now.
+
+        MisconfiguredError: The product's credentials or settings are wrong.
+
+    Called: by ``provisioner account verify``, once for each account, also for closed ones. It changes nothing.
     """
 
 

@@ -144,6 +144,15 @@ class EndSessions:
     secret: Secret | None = None
 
 
+@attrs.frozen(kw_only=True)
+class ProbeSessions:
+    """Return how many sessions the account has open."""
+
+    account: Account
+    #: The names with which the account can log in; see :class:`EndSessions`.
+    spellings: tuple[str, ...] = attrs.field(validator=attrs.validators.min_len(1))
+
+
 #: The messages that change an account.
 AccountChange = CreateAccount | CloseAccount | RotateSecret | HandOver | UpdateAccount | RenameAccount | DeleteAccount
 
@@ -362,6 +371,14 @@ class AccountReport:
     #: The names with which the account can log in, as the target stores them: the login, then mail addresses and
     #: aliases. Empty if the target can't determine them. Other targets end the sessions of all these names.
     spellings: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class SessionsReport:
+    """The open sessions of an account."""
+
+    #: How many log-ins of the account go on now.
+    count: int = attrs.field(validator=attrs.validators.ge(0))
 
 
 @attrs.frozen(kw_only=True)

@@ -53,7 +53,9 @@ from provisioner.core.api.messages import (
     ProbeAccount,
     ProbeCredential,
     ProbeDelivery,
+    ProbeSessions,
     Receipt,
+    SessionsReport,
     SetCredential,
     TargetReport,
 )
@@ -87,11 +89,14 @@ RENAME = "account_rename"
 #: The hook that ends open sessions and empties caches.
 SESSIONS = "sessions_end"
 
+#: The hook that counts open sessions.
+PROBE_SESSIONS = "sessions_probe"
+
 #: The hooks that set and test the secret of the product's own account.
 SET_CREDENTIAL, PROBE_CREDENTIAL = "credential_set", "credential_probe"
 
 #: Hooks of a target that it can be without. Then what they do is not offered for it.
-OPTIONAL = (LIST, UPDATE, COMPARE, RENAME, SESSIONS, SET_CREDENTIAL, PROBE_CREDENTIAL)
+OPTIONAL = (LIST, UPDATE, COMPARE, RENAME, SESSIONS, PROBE_SESSIONS, SET_CREDENTIAL, PROBE_CREDENTIAL)
 
 #: The hooks of a target without which something would not be done or verified. Each must exist or be listed in
 #: ``cannot``.
@@ -337,6 +342,10 @@ class Target(Gateway):
     def end_sessions(self, request: EndSessions) -> Receipt:
         """Call ``sessions_end``."""
         return self.call(SESSIONS, request, Receipt)
+
+    def probe_sessions(self, request: ProbeSessions) -> SessionsReport:
+        """Call ``sessions_probe``."""
+        return self.call(PROBE_SESSIONS, request, SessionsReport)
 
     def undo(self, undo: Callable[[], None], request: AccountChange) -> None:
         """Undo what :meth:`change` did with *request*, with the undo of its receipt.

@@ -23,6 +23,8 @@ class DifferenceKind(StrEnum):
     EXTRA = "extra"
     #: The account is closed, and enabled on the target.
     ENABLED = "enabled"
+    #: The account is closed, and someone is still logged in on the target.
+    LOGGED_IN = "logged_in"
     #: The account is open, and disabled on the target.
     DISABLED = "disabled"
     #: The account is open, and the target locks it.
@@ -73,6 +75,7 @@ _CURES: Mapping[DifferenceKind, Text] = {
         "find out who created it; import its unit and run 'provisioner reconcile --adopt', or remove it from {target}"
     ),
     DifferenceKind.ENABLED: Text("find out who enabled it; 'provisioner account close {login} --again' closes it"),
+    DifferenceKind.LOGGED_IN: Text("'provisioner account close {login} --again' ends the sessions"),
     DifferenceKind.DISABLED: Text(
         "find out who disabled it; then run 'provisioner account close {login}' and"
         " 'provisioner account reopen {login}'"

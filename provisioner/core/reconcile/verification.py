@@ -29,6 +29,10 @@ class VerifiedAccount:
     target: str
     #: Whether the account is there; ``None`` if the target could not answer.
     presence: Presence | None = None
+    #: How many sessions are open there; ``None`` if the target was not asked for them, or could not answer.
+    sessions: int | None = None
+    #: The names with which it can log in, as the target stores them.
+    spellings: tuple[str, ...] = ()
     difference: Difference | None = None
     #: Why the target could not answer.
     error: StepError | None = None
@@ -115,7 +119,13 @@ class Verifier:
             is_left_out = isinstance(error, CircuitOpenError)
             return VerifiedAccount(login=login, target=target.name, error=step_error(error), is_left_out=is_left_out)
         difference = expectation.of_report(report)
-        return VerifiedAccount(login=login, target=target.name, presence=report.presence, difference=difference)
+        return VerifiedAccount(
+            login=login,
+            target=target.name,
+            presence=report.presence,
+            spellings=report.spellings,
+            difference=difference,
+        )
 
     def _noted(self, target: Target, verified: Sequence[VerifiedAccount]) -> Sequence[VerifiedAccount]:
         """Store what the target has answered."""

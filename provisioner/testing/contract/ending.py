@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 import pytest
 
 from provisioner.core.api.errors import TransientError
-from provisioner.core.api.messages import AccountChange, EndSessions, Receipt
-from provisioner.core.gateways.gateway import SESSIONS, Target
+from provisioner.core.api.messages import AccountChange, EndSessions, ProbeSessions, Receipt
+from provisioner.core.gateways.gateway import PROBE_SESSIONS, SESSIONS, Target
 from provisioner.core.model import Account, OperationKind, Outcome
 from provisioner.core.model.secret import Secret
 from provisioner.testing.contract.fencing import stopped
@@ -56,6 +57,10 @@ class SessionBench:
         request = ending(self.sandbox, account, OperationKind(after), secret)
         return expecting_no_defect(lambda: self.ender.end_sessions(request))
 
+    def count(self, account: Account) -> int:
+        """Return how many sessions of an account the target counts."""
+        return expecting_no_defect(lambda: self.ender.probe_sessions(counting(account))).count
+
 
 def spellings_of(account: Account) -> tuple[str, str]:
     """Return the names that the product itself knows."""
@@ -74,10 +79,15 @@ def ending(sandbox: Sandbox, account: Account, after: OperationKind, secret: Sec
     )
 
 
-def needing_hook(target: Target) -> Target:
-    """Return a target that ends sessions, or skip the check."""
-    if SESSIONS not in target.hooks:
-        pytest.skip(f"the target has no {SESSIONS}")
+def counting(account: Account) -> ProbeSessions:
+    """Return a request to count the sessions of an account."""
+    return ProbeSessions(account=account, spellings=spellings_of(account))
+
+
+def needing_hook(target: Target, hook: str = SESSIONS) -> Target:
+    """Return a target that has a hook for sessions, or skip the check."""
+    if hook not in target.hooks:
+        pytest.skip(f"the target has no {hook}")
     return target
 
 
@@ -146,6 +156,29 @@ class SessionChecks:
 
         assert is_open(), "the session of another account ended too"
 
+    def test_open_sessions_are_counted(self, sessions: SessionBench, patience: float) -> None:
+        """Within ``patience``, ``sessions_probe`` counts the sessions of the account by all names, and of no other."""
+        needing_hook(sessions.ender, PROBE_SESSIONS)
+        (account, secret), (other, other_secret) = sessions.sandbox.opened(), sessions.sandbox.opened()
+        sessions.logged_in(other, other_secret)
+        opened = sessions.logged_in(account, secret)
+        deadline = time.monotonic() + patience
+        while (counted := sessions.count(account)) != len(opened) and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+        assert counted == len(opened), f"of {len(opened)} open sessions, {counted} are counted"
+
+    def test_no_session_is_counted_after_the_end(self, sessions: SessionBench) -> None:
+        """After ``sessions_end``, ``sessions_probe`` counts none."""
+        needing_hook(sessions.ender, PROBE_SESSIONS)
+        account, secret = sessions.sandbox.opened()
+        sessions.logged_in(account, secret)
+        sessions.changed("close", account)
+        sessions.end(account, "close")
+
+        counted = sessions.count(account)
+        assert not counted, f"{counted} sessions are counted, although all have ended"
+
     def test_no_session_ends_after_the_lease(self, sessions: SessionBench) -> None:
         """A process that was suspended for longer than its lease raises LeaseLostError, and ends nothing more."""
         account, secret = sessions.sandbox.opened()
@@ -163,3 +196,11 @@ class SessionChecks:
 
         with pytest.raises(TransientError):
             expecting_no_defect(lambda: ender.end_sessions(request))
+
+    def test_counting_sessions_out_of_reach_is_transient(self, sandbox: Sandbox, unreachable_target: object) -> None:
+        """If the system can't be reached, ``sessions_probe`` raises TransientError and counts nothing."""
+        target = needing_hook(target_gateway(unreachable_target), PROBE_SESSIONS)
+        account = sandbox.account()
+
+        with pytest.raises(TransientError):
+            expecting_no_defect(lambda: target.probe_sessions(counting(account)))

@@ -40,9 +40,11 @@ from provisioner.core.api.messages import (
     PlannedChange,
     Presence,
     ProbeAccount,
+    ProbeSessions,
     Receipt,
     RenameAccount,
     RotateSecret,
+    SessionsReport,
     UpdateAccount,
 )
 from provisioner.core.model import AccountKind, OperationKind, Outcome, Person
@@ -568,6 +570,7 @@ class RaisesWhatIsNoTargetError(Reference):
     "close_withdraws_entitlements",
     "sessions_end_twice",
     "no_session_survives",
+    "no_session_is_counted_after_the_end",
     "sessions_of_others_go_on",
     "nothing_remembers_the_former_secret",
 )
@@ -771,6 +774,7 @@ class TakesWrongCredentialsForARefusal(Reference):
     "an_unreachable_system_is_unavailable",
     "an_unreachable_system_shows_in_check_and_probe",
     "ending_sessions_out_of_reach_is_transient",
+    "counting_sessions_out_of_reach_is_transient",
 )
 class TakesAnOutageForALostAnswer(Reference):
     unreachable = Fault.LOSE_REQUEST
@@ -797,6 +801,7 @@ class RaisesAnythingForWrongCredentials(Reference):
     "an_unreachable_system_shows_in_check_and_probe",
     "no_secret_in_errors_of_an_unreachable_system",
     "ending_sessions_out_of_reach_is_transient",
+    "counting_sessions_out_of_reach_is_transient",
 )
 class RaisesAnythingForAnOutage(Reference):
     """And quotes the password that was to be set."""
@@ -1201,7 +1206,7 @@ class ComparisonIgnoresEntitlements(Reference):
         return super().compare(attrs.evolve(request, entitlements=Entitlements()))
 
 
-@turns_red("no_session_survives", "ending_sessions_needs_no_secret")
+@turns_red("no_session_survives", "ending_sessions_needs_no_secret", "no_session_is_counted_after_the_end")
 class EndsNoSession(Reference):
     def end_open(self, request: EndSessions) -> int:
         return 0
@@ -1239,6 +1244,24 @@ class EndsTheSessionsOfAll(Reference):
         ended = super().end_open(request)
         self.server.sessions.clear()
         return ended
+
+
+@turns_red("open_sessions_are_counted")
+class CountsTheSessionsOfAll(Reference):
+    def probe_sessions(self, request: ProbeSessions) -> SessionsReport:
+        return SessionsReport(count=sum(map(len, self.server.sessions.values())))
+
+
+@turns_red("open_sessions_are_counted")
+class CountsNoSession(Reference):
+    def probe_sessions(self, request: ProbeSessions) -> SessionsReport:
+        return SessionsReport(count=0)
+
+
+@turns_red("no_session_is_counted_after_the_end")
+class CountsAtLeastOneSession(Reference):
+    def probe_sessions(self, request: ProbeSessions) -> SessionsReport:
+        return SessionsReport(count=max(1, super().probe_sessions(request).count))
 
 
 @turns_red("no_session_ends_after_the_lease")

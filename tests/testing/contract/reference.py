@@ -32,9 +32,11 @@ from provisioner.core.api.messages import (
     PlannedChange,
     Presence,
     ProbeAccount,
+    ProbeSessions,
     Receipt,
     RenameAccount,
     RotateSecret,
+    SessionsReport,
     TargetReport,
     UpdateAccount,
 )
@@ -171,6 +173,10 @@ class Reference:
     @hookimpl
     def sessions_end(self, request: EndSessions) -> Receipt:
         return self.end_sessions(request)
+
+    @hookimpl
+    def sessions_probe(self, request: ProbeSessions) -> SessionsReport:
+        return self.probe_sessions(request)
 
     @hookimpl
     def account_list(self) -> Iterator[AccountPage]:
@@ -330,6 +336,9 @@ class Reference:
         elif login not in self.entries:
             cache[spelling] = None
         return works
+
+    def probe_sessions(self, request: ProbeSessions) -> SessionsReport:
+        return SessionsReport(count=len(self.server.sessions[request.account.login]))
 
     def end_sessions(self, request: EndSessions) -> Receipt:
         require_lease()

@@ -23,6 +23,7 @@ HOOKS = (
     "account_delete",
     "account_probe",
     "sessions_end",
+    "sessions_probe",
     "target_check",
 )
 

@@ -66,6 +66,7 @@ class TestMemoryMail(SessionsContract):
     def unreachable_target(self, target: MemoryMail) -> FaultSessions:
         faults = Faults()
         faults.on("sessions_end", Fault.CANNOT_CONNECT)
+        faults.on("sessions_probe", Fault.CANNOT_CONNECT)
         return FaultSessions(target, faults)
 
     @pytest.fixture
