@@ -429,8 +429,16 @@ class _FaultRegistrar:
         self.register.target(name, faulty, longest_call=longest_call, credential=credential)
 
     def channel(
-        self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL, uses_number: bool = True
+        self,
+        name: str,
+        plugin: object,
+        /,
+        *,
+        longest_call: timedelta = LONGEST_CALL,
+        uses_number: bool = True,
+        largest_batch: int = 1,  # noqa: ARG002
     ) -> None:
+        """Register a channel that gets each notice by itself, so that each can fail by itself."""
         faulty = FaultChannel(plugin, self.faults)
         self.register.channel(name, faulty, longest_call=longest_call, uses_number=uses_number)
 

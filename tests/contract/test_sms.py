@@ -111,6 +111,10 @@ class TestSimulator(SmsContract):
     def inbox(self, simulator: SmsSimulator) -> Callable[[str], Sequence[str]]:
         return lambda number: [message.text for message in simulator.inbox(number)]
 
+    @pytest.fixture
+    def largest_batch(self, channel: SmsChannel) -> int:
+        return channel.settings.largest_batch
+
 
 @pytest.fixture(scope="module", name="refusing")
 def _refusing() -> Iterator[HttpService]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from datetime import datetime, timedelta
@@ -30,7 +30,7 @@ from provisioner.core.api.messages import DeliveryReceipt, DeliveryState, ProbeD
 from provisioner.core.gateways.breaker import Breaker
 from provisioner.core.model.days import utc_now
 from provisioner.core.model.text import Text
-from provisioner_sms.gateway import SmsGateway, SmsMessage
+from provisioner_sms.gateway import BatchGateway, SmsGateway, SmsMessage
 from provisioner_sms.limits import Limits
 
 log = structlog.stdlib.get_logger(__name__)
@@ -40,6 +40,11 @@ THRESHOLD = 3
 
 #: How long it is left out.
 PAUSE = timedelta(seconds=30)
+
+#: The receipt of a message that is left to be sent by itself.
+_MISSING = DeliveryReceipt(state=DeliveryState.MISSING)
+
+_NOT_TAKEN = frozenset({DeliveryState.MISSING, DeliveryState.REJECTED})
 
 #: For how many messages the gateway that may have them is remembered.
 CAPACITY = 10_000
@@ -86,6 +91,24 @@ class Line:
         guard = nullcontext() if alone else self.breaker.call(message.delivery_id, self.gateway.check)
         with self.limits.admitted(), guard:
             return attrs.evolve(self.gateway.send(message), gateway=self.name)
+
+    def send_batch(self, messages: Sequence[SmsMessage], *, alone: bool) -> Mapping[str, DeliveryReceipt]:
+        """Hand several messages to the gateway in one request; see :meth:`send`.
+
+        Returns:
+
+            The receipt of each message, by its ID. All are ``MISSING`` if the gateway takes only single messages.
+
+        Raises:
+
+            TargetError: None was taken, or the outcome is unknown.
+        """
+        if not isinstance(self.gateway, BatchGateway):
+            return {message.delivery_id: _MISSING for message in messages}
+        guard = nullcontext() if alone else self.breaker.call(messages[0].delivery_id, self.gateway.check)
+        with self.limits.admitted(len(messages)), guard:
+            receipts = self.gateway.send_batch(messages)
+        return {one: attrs.evolve(receipt, gateway=self.name) for one, receipt in receipts.items()}
 
     def check(self) -> tuple[str | Text, ...]:
         """Check the gateway, and return what an administrator should know.
@@ -139,6 +162,40 @@ class Failover:
                 failures.append((line, error))
                 log.warning("gateway_did_not_take", gateway=line.name, error=type(error).__name__)
         raise self._summary(failures)
+
+    def send_batch(self, messages: Sequence[SmsMessage]) -> Mapping[str, DeliveryReceipt]:
+        """Hand several messages to the first gateway, in one request.
+
+        A message that another gateway may have is ``MISSING``: :meth:`send` hands it to that one.
+
+        Raises:
+
+            TargetError: None was taken, or the outcome is unknown.
+        """
+        first, receipts = self.lines[0], dict[str, DeliveryReceipt]()
+        others = [one for one in messages if self._holders.get(one.delivery_id, first.name) != first.name]
+        fresh = [one for one in messages if one not in others]
+        if fresh:
+            receipts = dict(self._batch_sent(first, fresh))
+        return {**dict.fromkeys((one.delivery_id for one in others), _MISSING), **receipts}
+
+    def _batch_sent(self, line: Line, messages: Sequence[SmsMessage]) -> Mapping[str, DeliveryReceipt]:
+        held = [one.delivery_id for one in messages if one.delivery_id not in self._holders and not self._is_alone]
+        for delivery_id in held:
+            self._hold(delivery_id, line.name)
+        receipts: Mapping[str, DeliveryReceipt] = {}
+        is_out = True
+        try:
+            receipts = line.send_batch(messages, alone=self._is_alone)
+        except TargetError as error:
+            is_out = not _is_refusal(error)
+            raise self._told(line, error) from None
+        finally:
+            for delivery_id in held:
+                found = receipts.get(delivery_id)
+                if not is_out or (found and found.state in _NOT_TAKEN):
+                    self._release(delivery_id)
+        return receipts
 
     def probe(self, request: ProbeDelivery) -> DeliveryReceipt:
         """Ask the gateway that has a message, or may have it."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 import attrs
 
@@ -102,3 +102,23 @@ class SmsGateway(Protocol):
 
     def close(self) -> None:
         """Close all connections."""
+
+
+@runtime_checkable
+class BatchGateway(SmsGateway, Protocol):
+    """A gateway that takes several messages in one request, and says what became of each of them."""
+
+    def send_batch(self, messages: Sequence[SmsMessage], /) -> Mapping[str, DeliveryReceipt]:
+        """Send several messages without passwords, once.
+
+        Returns:
+
+            For the ID of each message: ``ACCEPTED``, ``DELIVERED`` or ``REJECTED``; ``MISSING`` if it was certainly not
+            taken and may be taken by itself.
+
+        Raises:
+
+            UnknownOutcomeError: The request was sent, and no answer came that is about exactly these messages.
+
+            TargetError: Nothing was sent.
+        """

@@ -84,8 +84,12 @@ class Limits:
         self._free = threading.Semaphore(self.at_once) if self.at_once else None
 
     @contextmanager
-    def admitted(self) -> Iterator[None]:
-        """Wait until a message may be sent, and count it for as long as the ``with`` block.
+    def admitted(self, messages: int = 1) -> Iterator[None]:
+        """Wait until messages may be sent in one request, and count it for as long as the ``with`` block.
+
+        Args:
+
+            messages: How many messages there are in the request.
 
         Raises:
 
@@ -98,15 +102,15 @@ class Limits:
                 count=self.at_once,
             )
         try:
-            if wait := self._reserved():
+            if wait := self._reserved(messages):
                 self.sleep(wait)
             yield
         finally:
             if self._free:
                 self._free.release()
 
-    def _reserved(self) -> float:
-        """Take the next place in the order of messages, and return how many seconds it is away."""
+    def _reserved(self, messages: int) -> float:
+        """Take the next places in the order of messages, and return how many seconds the first one is away."""
         if self.per_second is None:
             return 0.0
         with self._lock:
@@ -119,5 +123,5 @@ class Limits:
                     retry_after=wait,
                     rate=self.per_second,
                 )
-            self._next_at = now + wait + 1 / self.per_second
+            self._next_at = now + wait + messages / self.per_second
         return wait

@@ -6,7 +6,7 @@ from typing import assert_never
 
 from provisioner.core.api.errors import MisconfiguredError
 from provisioner_sms.failover import Failover, Line
-from provisioner_sms.gateway import Report, SmsGateway, unreported
+from provisioner_sms.gateway import BatchGateway, Report, SmsGateway, unreported
 from provisioner_sms.limits import Limits
 from provisioner_sms.settings import (
     AnyGatewaySettings,
@@ -21,7 +21,7 @@ from provisioner_sms.settings import (
 )
 
 
-def open_gateway(settings: Settings, channel: str, report: Report = unreported) -> SmsGateway:
+def open_gateway(settings: Settings, channel: str, report: Report = unreported) -> BatchGateway:
     """Return the gateway that verified *settings* choose, together with those that are tried after it.
 
     Nothing is sent to them.

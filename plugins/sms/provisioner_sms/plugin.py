@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
@@ -19,15 +20,18 @@ from provisioner.core.api.messages import (
     CheckChannel,
     CliCommand,
     DeliverNotice,
+    DeliverNoticeBatch,
     DeliverSecret,
     DeliveryReceipt,
+    NoticeBatchReceipt,
     PasswordPolicy,
     ProbeDelivery,
 )
 from provisioner.core.api.registration import PluginSettings, Registrar, Section
 from provisioner.core.model.secret import Secret
+from provisioner_sms.batches import send_batch
 from provisioner_sms.commands import COMMANDS
-from provisioner_sms.gateway import Report, SmsGateway, SmsMessage, masked, unreported
+from provisioner_sms.gateway import BatchGateway, Report, SmsMessage, masked, unreported
 from provisioner_sms.opening import open_gateway
 from provisioner_sms.settings import Settings
 from provisioner_sms.texts import UNSENDABLE, ZONE, Templates, notice
@@ -44,7 +48,7 @@ class SmsChannel:
     templates: Templates
     #: Stores what the gateway reports on a part of a message.
     report: Report = unreported
-    _gateway: SmsGateway | None = attrs.field(default=None, init=False)
+    _gateway: BatchGateway | None = attrs.field(default=None, init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
 
     @classmethod
@@ -57,12 +61,20 @@ class SmsChannel:
     @hookimpl
     def secret_deliver(self, request: DeliverSecret) -> DeliveryReceipt:
         """Send the password to the registered number of its owner, and to no other (001 ¶5)."""
-        return self._send(request, self.templates.compose(request))
+        return self._send(self._message(request, self.templates.compose(request)))
 
     @hookimpl
     def notice_deliver(self, request: DeliverNotice) -> DeliveryReceipt:
         """Send a notice, with plain letters instead of Turkish ones, because that makes it shorter."""
-        return self._send(request, notice(request, self.settings.max_notice_parts))
+        return self._send(self._notice(request))
+
+    @hookimpl
+    def notice_batch_deliver(self, request: DeliverNoticeBatch) -> NoticeBatchReceipt:
+        """Send several notices in one request."""
+        sent = send_batch(self._open(), request, self._notice)
+        states = Counter(receipt.state.value for receipt in sent.receipts.values())
+        log.info("sms_batch_answered", channel=self.name, **states)
+        return sent
 
     @hookimpl
     def delivery_probe(self, request: ProbeDelivery) -> DeliveryReceipt:
@@ -89,16 +101,21 @@ class SmsChannel:
                 self._gateway.close()
                 self._gateway = None
 
-    def _send(self, request: DeliverSecret | DeliverNotice, text: Secret) -> DeliveryReceipt:
+    def _send(self, message: SmsMessage) -> DeliveryReceipt:
+        receipt = self._open().send(message)
+        log.info("sms_answered", channel=self.name, to=masked(message.to), state=receipt.state.value)
+        return receipt
+
+    def _notice(self, request: DeliverNotice) -> SmsMessage:
+        return self._message(request, notice(request, self.settings.max_notice_parts))
+
+    def _message(self, request: DeliverSecret | DeliverNotice, text: Secret) -> SmsMessage:
         from provisioner_sms.numbers import parse
 
         to = parse(request.recipient.mobile, self.settings.regions)
-        message = SmsMessage(delivery_id=request.delivery_id, to=to, text=text, sender=self.settings.sender)
-        receipt = self._open().send(message)
-        log.info("sms_answered", channel=self.name, to=masked(to), state=receipt.state.value)
-        return receipt
+        return SmsMessage(delivery_id=request.delivery_id, to=to, text=text, sender=self.settings.sender)
 
-    def _open(self) -> SmsGateway:
+    def _open(self) -> BatchGateway:
         with self._lock:
             self._gateway = self._gateway or open_gateway(self.settings, self.name, self.report)
             return self._gateway
@@ -114,7 +131,12 @@ def provisioner_register(settings: PluginSettings, register: Registrar) -> None:
     for section in settings.channels:
         report = partial(register.report, section.name)
         channel = SmsChannel.configured(section, settings.language, settings.time_zone, report)
-        register.channel(section.name, channel, longest_call=timedelta(seconds=channel.settings.timeout))
+        register.channel(
+            section.name,
+            channel,
+            longest_call=timedelta(seconds=channel.settings.timeout),
+            largest_batch=channel.settings.largest_batch,
+        )
         register.on_close(channel.close)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from provisioner.core.api.errors import (
     ForbiddenError,
     MisconfiguredError,
+    RefusedError,
     SystemMisconfiguredError,
     ThrottledError,
     TransientError,
@@ -14,6 +17,7 @@ from provisioner.core.api.errors import (
 from provisioner.core.api.messages import DeliveryReceipt, DeliveryState
 from provisioner.core.model.text import Text
 from provisioner_sms.exchange import ReplyMeaning
+from provisioner_sms.gateway import SmsMessage
 
 _STATES = {
     ReplyMeaning.ACCEPTED: DeliveryState.ACCEPTED,
@@ -81,6 +85,26 @@ def expect_taken(found: DeliveryReceipt) -> DeliveryReceipt:
     if found.state is DeliveryState.UNKNOWN:
         raise UnknownOutcomeError("the provider's answer is invalid: {detail}", detail=found.detail)
     return found
+
+
+def receipts_of(messages: Sequence[SmsMessage], found: DeliveryReceipt) -> Mapping[str, DeliveryReceipt]:
+    """Return the receipts of several messages about which a provider gave one answer, by the IDs of the messages.
+
+    Args:
+
+        messages: The messages.
+
+        found: What the answer says about all of them.
+
+    Raises:
+
+        RefusedError: The provider took none of them. A single one may be the reason.
+
+        UnknownOutcomeError: The reply doesn't say whether the provider took them.
+    """
+    if expect_taken(found).state is DeliveryState.REJECTED:
+        raise RefusedError("the message was rejected: {detail}", detail=found.detail)
+    return {message.delivery_id: found for message in messages}
 
 
 def expect_success(found: DeliveryReceipt) -> None:

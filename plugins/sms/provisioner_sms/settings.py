@@ -28,6 +28,9 @@ MOST_PARTS = 255
 #: The most messages in a second, and at the same time, that a limit can allow.
 MOST_PER_SECOND = 10_000
 
+#: The most notices in one request.
+LARGEST_BATCH = 50
+
 #: The most seconds for which a message waits until the limits of a gateway allow it.
 LONGEST_WAIT = 10.0
 
@@ -125,6 +128,16 @@ class GatewaySettings:
     per_second: float | None = attrs.field(default=None, validator=_is_positive)
     #: How many messages this process hands to the gateway at the same time; without a limit if not set.
     max_connections: int | None = attrs.field(default=None, validator=_is_positive)
+
+    @property
+    def largest_batch(self) -> int:
+        """How many notices the gateway gets in one request: no more than it may get in a second."""
+        most = LARGEST_BATCH if self._takes_batches else 1
+        return max(1, min(most, int(self.per_second or most)))
+
+    @property
+    def _takes_batches(self) -> bool:
+        return False
 
 
 @attrs.frozen(kw_only=True)
@@ -242,6 +255,10 @@ class NetgsmSettings(ProviderSettings):
     #: The address of the interface.
     url: str = attrs.field(default="https://api.netgsm.com.tr", validator=_is_protected_address)
 
+    @property
+    def _takes_batches(self) -> bool:
+        return not self.otp
+
 
 @attrs.frozen(kw_only=True)
 class VerimorSettings(ProviderSettings):
@@ -252,6 +269,10 @@ class VerimorSettings(ProviderSettings):
     password: Secret
     #: The address of the interface.
     url: str = attrs.field(default="https://sms.verimor.com.tr", validator=_is_protected_address)
+
+    @property
+    def _takes_batches(self) -> bool:
+        return True
 
 
 @attrs.frozen(kw_only=True)
@@ -283,6 +304,10 @@ class SimulatorSettings(GatewaySettings):
             raise ConfigurationError("set either url or embedded")
         if self.url is not None:
             _is_protected("url", self.url)
+
+    @property
+    def _takes_batches(self) -> bool:
+        return True
 
 
 class BindKind(StrEnum):
@@ -453,6 +478,11 @@ class Settings:
     def gateways(self) -> Mapping[GatewayKind, AnyGatewaySettings]:
         """The settings of the gateways, in the order in which they are tried."""
         return {kind: getattr(self, kind) for kind in (self.gateway, *self.fallbacks)}
+
+    @property
+    def largest_batch(self) -> int:
+        """How many notices the channel takes at once: as many as its first gateway."""
+        return self.gateways[self.gateway].largest_batch
 
     @property
     def timeout(self) -> float:

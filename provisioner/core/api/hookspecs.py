@@ -68,12 +68,14 @@ if TYPE_CHECKING:
         CredentialReport,
         DeleteAccount,
         DeliverNotice,
+        DeliverNoticeBatch,
         DeliverSecret,
         DeliveryReceipt,
         EndSessions,
         FindPerson,
         HandOver,
         ListAccounts,
+        NoticeBatchReceipt,
         PasswordPolicy,
         ProbeAccount,
         ProbeCredential,
@@ -600,6 +602,33 @@ def notice_deliver(request: DeliverNotice) -> DeliveryReceipt:
 
     Called: once for each message and attempt. After a crash it can be called again with the same ID; a gateway that
     supports IDs sends the message once.
+    """
+
+
+@hookspec(firstresult=True)
+def notice_batch_deliver(request: DeliverNoticeBatch) -> NoticeBatchReceipt:
+    """Send several notices in one request, per channel. It is optional.
+
+    Args:
+
+        request: The notices.
+
+    Returns:
+
+        A receipt for the ID of each notice, and for no other ID: what the gateway said about this notice. ``MISSING``
+        for one that it certainly didn't take; it is then sent by itself, with ``notice_deliver``. If the answer of the
+        gateway doesn't name exactly the notices of the request, the outcome of all of them is unknown.
+
+    Raises:
+
+        UnknownOutcomeError: The request was sent and no usable answer arrived, so each notice may have been sent.
+
+        TargetError: Nothing was sent, not even a single notice. Each is then sent by itself: what is refused about all
+            may be accepted about most.
+
+    Called: instead of ``notice_deliver``, for notices to several persons that are due at the same time, if the channel
+    was registered with ``largest_batch``. It is never called with passwords. Later attempts and probes concern each
+    notice by itself.
     """
 
 

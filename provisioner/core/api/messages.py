@@ -248,6 +248,14 @@ class DeliverNotice:
 
 
 @attrs.frozen(kw_only=True)
+class DeliverNoticeBatch:
+    """Send several messages without any secret, in one request."""
+
+    #: At most as many as the channel registered as ``largest_batch``, each with an ID of its own.
+    notices: tuple[DeliverNotice, ...]
+
+
+@attrs.frozen(kw_only=True)
 class ProbeDelivery:
     """Return the state of a message that was sent, or whose answer was lost."""
 
@@ -549,6 +557,15 @@ class DeliveryReceipt:
     #: The gateway's IDs of the parts of the message, if its reports name these and not our ID; see
     #: :meth:`Registrar.report <provisioner.core.api.registration.Registrar.report>`.
     parts: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class NoticeBatchReceipt:
+    """What a channel returns for several notices."""
+
+    #: The receipt of each notice, by its ID. ``MISSING`` means that this notice was certainly not taken; it is then
+    #: sent by itself. ``UNKNOWN`` means that it may have been taken.
+    receipts: Mapping[str, DeliveryReceipt]
 
 
 @attrs.frozen(kw_only=True)

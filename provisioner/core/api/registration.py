@@ -92,7 +92,14 @@ class Registrar(Protocol):
         """
 
     def channel(
-        self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL, uses_number: bool = True
+        self,
+        name: str,
+        plugin: object,
+        /,
+        *,
+        longest_call: timedelta = LONGEST_CALL,
+        uses_number: bool = True,
+        largest_batch: int = 1,
     ) -> None:
         """Register the object that implements the channel hooks for the channel *name*.
 
@@ -106,6 +113,9 @@ class Registrar(Protocol):
 
             uses_number: Whether it sends to the registered number. If so, a person whose entry is not a single phone
                 number is refused before the channel is called.
+
+            largest_batch: The largest number of notices with which ``notice_batch_deliver`` is called. With 1, it is
+                never called, and the object needs no such hook.
         """
 
     def rule_set(self, name: str, plugin: object, /) -> None:

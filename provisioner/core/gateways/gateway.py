@@ -9,7 +9,7 @@ suspended.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from functools import partial
@@ -44,12 +44,14 @@ from provisioner.core.api.messages import (
     CompareAccount,
     CredentialReport,
     DeliverNotice,
+    DeliverNoticeBatch,
     DeliverSecret,
     DeliveryReceipt,
     EndSessions,
     FindPerson,
     ListAccounts,
     ListedAccount,
+    NoticeBatchReceipt,
     ProbeAccount,
     ProbeCredential,
     ProbeDelivery,
@@ -105,11 +107,14 @@ TARGET_HOOKS = (*(hook for hook in HOOKS.values() if hook not in OPTIONAL), PROB
 #: The same for a channel.
 CHANNEL_HOOKS = (DELIVER, "notice_deliver")
 
+#: The hook that sends several notices at once. A channel can be without it.
+BATCH = "notice_batch_deliver"
+
 #: Hooks that can be called while calls are suspended: they find out whether the target works again.
 CHECKS = frozenset({"target_check", "channel_check"})
 
 #: Hooks that change another system; a dry run must not call them.
-MUTATING = frozenset({*HOOKS.values(), SESSIONS, SET_CREDENTIAL, "secret_deliver", "notice_deliver"})
+MUTATING = frozenset({*HOOKS.values(), SESSIONS, SET_CREDENTIAL, "secret_deliver", "notice_deliver", BATCH})
 
 
 @attrs.frozen(kw_only=True)
@@ -425,6 +430,9 @@ class Channel(Gateway):
     #: Which number of a person it sends to.
     number: mobile.NumberKind = attrs.field(default=mobile.NumberKind.MOBILE, init=False)
 
+    #: How many notices it takes at once.
+    largest_batch: int = attrs.field(default=1, init=False)
+
     _check = ("channel_check", CheckChannel())
     family = "channels"
     expected = CHANNEL_HOOKS
@@ -437,6 +445,34 @@ class Channel(Gateway):
         """Call ``notice_deliver``."""
         return self.call("notice_deliver", self._addressed(request), DeliveryReceipt)
 
+    @property
+    def takes_batches(self) -> bool:
+        """Whether it takes several notices at once."""
+        return self.largest_batch > 1 and BATCH in self.hooks
+
+    def notify_all(self, requests: Sequence[DeliverNotice]) -> Mapping[str, DeliveryReceipt]:
+        """Call ``notice_batch_deliver``, and return the receipts by the IDs of the notices.
+
+        Raises:
+
+            UnknownOutcomeError: Each notice may have been sent.
+
+            PluginDefectError: The same: the receipts are not those of these notices.
+
+            TargetError: Nothing was sent.
+
+            LeaseLostError: Nothing was sent.
+        """
+        batch = DeliverNoticeBatch(notices=tuple(map(self._addressed, requests)))
+        receipts = self.call(BATCH, batch, NoticeBatchReceipt).receipts
+        if receipts.keys() != {request.delivery_id for request in requests}:
+            raise self._named(
+                PluginDefectError(
+                    "{plugin} returned receipts of other notices from {hook}", plugin=self._plugin, hook=BATCH
+                )
+            )
+        return receipts
+
     def probe(self, request: ProbeDelivery) -> DeliveryReceipt:
         """Call ``delivery_probe``."""
         return self.call("delivery_probe", request, DeliveryReceipt)
@@ -445,7 +481,7 @@ class Channel(Gateway):
         """Call ``channel_check``, and add the persons without a single phone number to those who can't be reached."""
         recipients = tuple(map(self.addressed, request.recipients))
         report = self.call("channel_check", attrs.evolve(request, recipients=recipients), ChannelReport)
-        reasons = {person.id: self._obstacle(person) for person in request.recipients}
+        reasons = {person.id: self.obstacle(person) for person in request.recipients}
         unusable = {person_id: why for person_id, why in reasons.items() if why}
         return attrs.evolve(report, unreachable={**report.unreachable, **unusable})
 
@@ -488,7 +524,8 @@ class Channel(Gateway):
         number = (self.addressed(person).mobile or "") if self.uses_number else ""
         return mobile.objection(number) if any(map(str.isdigit, number)) else None
 
-    def _obstacle(self, person: Person) -> Text | None:
+    def obstacle(self, person: Person) -> Text | None:
+        """Return why it may not send to this person; ``None`` if it may."""
         return self._missing_number(person) or self._number_objection(person)
 
     def _missing_number(self, person: Person) -> Text | None:
@@ -508,7 +545,9 @@ class Channel(Gateway):
 
 
 def _item(request: object) -> str | None:
-    """Return what a call concerns: a recipient, an account, a person or a message."""
+    """Return what a call concerns: a recipient, an account, a person or a message; the first one of several."""
+    if isinstance(request, DeliverNoticeBatch):
+        request = request.notices[0]
     recipient, account = getattr(request, "recipient", None), getattr(request, "account", None)
     if isinstance(recipient, Person):
         return recipient.id

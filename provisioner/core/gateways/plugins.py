@@ -71,10 +71,18 @@ class _Registrar:
         self._plugins.add_target(name, plugin, self._origin, longest_call).credential = credential
 
     def channel(
-        self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL, uses_number: bool = True
+        self,
+        name: str,
+        plugin: object,
+        /,
+        *,
+        longest_call: timedelta = LONGEST_CALL,
+        uses_number: bool = True,
+        largest_batch: int = 1,
     ) -> None:
         self._expect(name, [section.name for section in self._settings.channels])
-        self._plugins.add_channel(name, plugin, self._origin, longest_call).uses_number = uses_number
+        channel = self._plugins.add_channel(name, plugin, self._origin, longest_call)
+        channel.uses_number, channel.largest_batch = uses_number, largest_batch
 
     def rule_set(self, name: str, plugin: object, /) -> None:
         self._expect(name, [section.name for section in self._settings.rule_sets])

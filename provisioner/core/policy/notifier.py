@@ -16,7 +16,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
 from queue import Empty, SimpleQueue
-from typing import TypeVar
 
 import attrs
 
@@ -38,7 +37,7 @@ from provisioner.core.api.errors import (
 )
 from provisioner.core.api.events import Event, NoticeBegun, NoticeChanged, NoticeEnded, NoticeItem
 from provisioner.core.api.fencing import Lease, fenced
-from provisioner.core.api.messages import DeliverNotice, DeliveryState
+from provisioner.core.api.messages import DeliverNotice, DeliveryReceipt, DeliveryState
 from provisioner.core.api.rules import Deadline
 from provisioner.core.engine.allowances import Allowances
 from provisioner.core.engine.delivery import deliver
@@ -61,8 +60,6 @@ _IN_ADVANCE, _MOST_IN_ADVANCE = 4, 16
 #: While so many are sent more quickly than this, the next time there are twice as many. If the gateway is slow, there
 #: are few: after a crash, it is unknown whether they were sent.
 _QUICK = timedelta(seconds=1)
-
-ItemT = TypeVar("ItemT")
 
 
 @attrs.frozen(kw_only=True)
@@ -181,6 +178,91 @@ class _Result:
 
 
 @attrs.frozen(kw_only=True)
+class _Outcome:
+    """What became of messages that were sent together."""
+
+    results: Sequence[_Result]
+    #: What is left to do, for each message by itself.
+    left: Sequence[_Job] = ()
+
+
+@attrs.frozen(kw_only=True)
+class _Job:
+    """Work for a thread: messages to send."""
+
+    #: The number of messages.
+    size: int
+    run: Callable[[], _Outcome]
+
+
+@attrs.define(eq=False)
+class _Jobs:
+    """The jobs under way, and those of whose results nobody was told yet. Used by one thread."""
+
+    _running: dict[Future[_Outcome], _Job] = attrs.field(factory=dict, init=False)
+    _untold: deque[Future[_Outcome]] = attrs.field(factory=deque, init=False)
+    _finished: SimpleQueue[Future[_Outcome]] = attrs.field(factory=SimpleQueue, init=False)
+
+    @property
+    def under_way(self) -> int:
+        """The number of messages under way."""
+        return sum(job.size for job in self._running.values())
+
+    def start(self, pool: ThreadPoolExecutor, job: _Job) -> None:
+        """Let a thread do a job."""
+        future = pool.submit(job.run)
+        self._running[future] = job
+        self._untold.append(future)
+        future.add_done_callback(self._finished.put)
+
+    def ended(self, pool: ThreadPoolExecutor, most: int) -> Sequence[_Result]:
+        """Wait until at most so many messages are under way, and return the results of the others.
+
+        All that are there are taken: the journal stores many together as quickly as one.
+        """
+        results: list[_Result] = []
+        with suppress(Empty):
+            while self._running:
+                future = self._finished.get(block=self.under_way > most)
+                del self._running[future]
+                outcome = future.result()
+                results += outcome.results
+                for job in outcome.left:
+                    self.start(pool, job)
+        return results
+
+    def told(self) -> Iterator[Notice]:
+        """Yield the notices of the jobs that ended, in the order in which they were started."""
+        while self._untold and self._untold[0] not in self._running:
+            for result in self._untold.popleft().result().results:
+                yield from result.notices()
+
+
+@attrs.frozen(kw_only=True)
+class _Draft:
+    """A message with its text."""
+
+    message: _Message
+    request: DeliverNotice
+
+
+@attrs.frozen(kw_only=True)
+class _FirstAttempt:
+    """An attempt at a message together with others."""
+
+    channel: Channel
+    #: Ends the count of the message, if it was not sent.
+    give_back: Callable[[], None]
+    #: What the channel said about this message; ``None`` if it was not sent.
+    receipt: DeliveryReceipt | None
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether the channel took the message."""
+        return self.receipt is not None and self.receipt.state in {DeliveryState.ACCEPTED, DeliveryState.DELIVERED}
+
+
+@attrs.frozen(kw_only=True)
 class Purpose:
     """What follows from notices.
 
@@ -258,30 +340,22 @@ class Notifier:
         known = self.people.look_up({notice.recipient for notice in notices if notice.recipient})
         waiting = deque(self._messages(notices))
         workers, advance = max((channel.parallel for channel in self._able), default=1), _IN_ADVANCE
-        running: set[Future[_Result]] = set()
-        unyielded: deque[Future[_Result]] = deque()
-        done: Collection[Future[_Result]] = ()
-        finished: SimpleQueue[Future[_Result]] = SimpleQueue()
+        jobs = _Jobs()
+        done: Sequence[_Result] = ()
         with ThreadPoolExecutor(workers, thread_name_prefix="notices") as pool:
-            while waiting or running or done:
+            while waiting or jobs.under_way or done:
                 if waiting and (checked is None or 2 * checked.left() < self.good_for.total_seconds()):
                     checked = Lease.of(self.good_for)
                     waiting = deque(_still_due(waiting, purpose))
-                begin, since = partial(self._begun, pool=pool, known=known, lease=checked), self.now()
-                ready = self._recorded(self._next(waiting, advance * workers - len(running)), done, purpose, known)
-                started = [begin(message) for message in ready]
-                for future in started:
-                    future.add_done_callback(finished.put)
-                unyielded += started
-                running |= set(started)
-                while unyielded and unyielded[0] not in running:
-                    yield from unyielded.popleft().result().notices()
-                done = _taken(finished, len(running) - advance * workers // 2 if waiting else len(running) and 1)
-                running -= done
+                begin, since = partial(self._job, known=known, lease=checked), self.now()
+                ready = self._recorded(self._next(waiting, advance * workers - jobs.under_way), done, purpose, known)
+                for messages in self._together(ready, known):
+                    jobs.start(pool, begin(messages))
+                yield from jobs.told()
+                done = jobs.ended(pool, advance * workers // 2 if waiting else jobs.under_way - 1)
                 advance = min(2 * advance, _MOST_IN_ADVANCE) if self.now() - since < _QUICK else _IN_ADVANCE
-                results = [future.result() for future in done]
-                waiting += (message for result in results for message in result.left())
-                checked = None if any(result.is_again for result in results) else checked
+                waiting += (message for result in done for message in result.left())
+                checked = None if any(result.is_again for result in done) else checked
 
     @property
     def _longest_send(self) -> timedelta:
@@ -290,7 +364,7 @@ class Notifier:
         return self.good_for + self.retry.policy.total + 2 * slowest
 
     def _recorded(
-        self, messages: Sequence[_Message], done: Collection[Future[_Result]], purpose: Purpose, known: LookUp
+        self, messages: Sequence[_Message], done: Sequence[_Result], purpose: Purpose, known: LookUp
     ) -> Sequence[_Message]:
         """Record ends and beginnings, and return the messages that no other process has begun."""
         ends = list(self._ends(done, purpose))
@@ -311,16 +385,35 @@ class Notifier:
             return False
         return True
 
-    def _note_early_reports(self, done: Iterable[Future[_Result]]) -> None:
+    def _note_early_reports(self, done: Iterable[_Result]) -> None:
         """Record reports on parts that arrived before the journal knew the parts."""
-        results = {result.message.id: result for result in (future.result() for future in done) if result.parts}
+        results = {result.message.id: result for result in done if result.parts}
         for notice, state in self.reported(results.keys()).items() if results else ():
             self.record(NoticeChanged(at=self.now(), notice=notice, state=state))
 
-    def _begun(
-        self, message: _Message, *, pool: ThreadPoolExecutor, known: LookUp, lease: Lease | None
-    ) -> Future[_Result]:
-        return pool.submit(lambda: _obstacle(message, known) or self._result(message, known, lease))
+    def _together(self, messages: Iterable[_Message], known: LookUp) -> Iterator[Sequence[_Message]]:
+        """Divide messages into those that a channel takes at once. What can't be sent stands by itself."""
+        able, batches = self._able, defaultdict[str, list[_Message]](list)
+        for message in messages:
+            channel = (
+                None if _obstacle(message, known) else self._first_of(able, known.persons[message.recipient or ""])
+            )
+            if channel is None or not channel.takes_batches:
+                yield [message]
+                continue
+            batch = batches[channel.name]
+            batch.append(message)
+            if len(batch) == channel.largest_batch:
+                yield batches.pop(channel.name)
+        yield from batches.values()
+
+    def _first_of(self, channels: Iterable[Channel], recipient: Person) -> Channel | None:
+        """Return the first of these channels that a person chose; ``None`` if it may not send to this person."""
+        channel = next((channel for channel in channels if self.carries(channel.name, recipient)), None)
+        return channel if channel and channel.obstacle(recipient) is None else None
+
+    def _job(self, messages: Sequence[_Message], *, known: LookUp, lease: Lease | None) -> _Job:
+        return _Job(size=len(messages), run=partial(self._outcome, messages, known, lease))
 
     def _messages(self, notices: Sequence[Notice]) -> Iterator[_Message]:
         """Put together what a person is told at once. What may have been sent before is the same message again."""
@@ -344,37 +437,97 @@ class Notifier:
             waiting.clear()
         return [waiting.popleft() for _ in range(min(room, len(waiting)))]
 
-    def _ends(self, done: Iterable[Future[_Result]], purpose: Purpose) -> Iterator[Event]:
-        for result in (future.result() for future in done):
+    def _ends(self, done: Iterable[_Result], purpose: Purpose) -> Iterator[Event]:
+        for result in done:
             if result.begun:
                 yield result.ended(self.now())
             if result.is_told:
                 yield from map(purpose.met, result.notices())
 
-    def _result(self, message: _Message, known: LookUp, lease: Lease | None) -> _Result:
-        """Send a message, in a thread of its own."""
+    def _outcome(self, messages: Sequence[_Message], known: LookUp, lease: Lease | None) -> _Outcome:
+        """Send messages, in a thread of their own."""
         if self.retry.stop.is_set():
-            return _Result(message=attrs.evolve(message, notices=()))
-        try:
-            with fenced(message.id, lease) if lease else nullcontext():
-                return self._sent(message, known.persons[message.recipient or ""])
-        except LeaseLostError:
-            return _unsent(message)
-        except Exception as error:
-            return _Result(message=message, error=known_or_defect(error), tried=False, is_refused=True)
+            return _Outcome(results=[_Result(message=attrs.evolve(message, notices=())) for message in messages])
+        drafts = [_obstacle(message, known) or self._draft(message, known) for message in messages]
+        results = [draft for draft in drafts if isinstance(draft, _Result)]
+        sendable = [draft for draft in drafts if isinstance(draft, _Draft)]
+        if len(sendable) < 2:  # noqa: PLR2004 - one is not sent together with others
+            return _Outcome(results=[*results, *(self._result(draft, lease, None) for draft in sendable)])
+        first, left = self._first_attempts(sendable, lease), list[_Job]()
+        for draft in sendable:
+            attempt = first.get(draft.message.id)
+            if attempt and attempt.is_taken:
+                results.append(self._result(draft, lease, attempt))
+            else:
+                left.append(_Job(size=1, run=partial(self._outcome_of, draft, lease, attempt)))
+        return _Outcome(results=results, left=left)
 
-    def _sent(self, message: _Message, recipient: Person) -> _Result:
-        """Send a message over the first channel that accepts it."""
+    def _outcome_of(self, draft: _Draft, lease: Lease | None, first: _FirstAttempt | None) -> _Outcome:
+        return _Outcome(results=[self._result(draft, lease, first)])
+
+    def _draft(self, message: _Message, known: LookUp) -> _Draft | _Result:
         reminders = [digest.Reminder(notice.subject, notice.deadline) for notice in message.notices]
-        text, *shorter = digest.texts(reminders, self.say)
+        try:
+            text, *shorter = digest.texts(reminders, self.say)
+        except Exception as error:
+            return _without_text(message, error)
+        recipient = known.persons[message.recipient or ""]
         request = DeliverNotice(delivery_id=message.id, recipient=recipient, text=text, shorter=tuple(shorter))
+        return _Draft(message=message, request=request)
+
+    def _first_attempts(self, drafts: Sequence[_Draft], lease: Lease | None) -> Mapping[str, _FirstAttempt]:
+        """Send messages at once over the channel that all of them are sent over first.
+
+        What doesn't succeed is left to the attempt at a single message, which decides what becomes of it.
+        """
+        channel = self._first_of(self._able, drafts[0].request.recipient)
+        if channel is None:
+            return {}
+        places = {}
+        for draft in drafts:
+            with suppress(DailyLimitError):
+                places[draft.message.id] = self._place(channel, draft.message)
+        requests = [draft.request for draft in drafts if draft.message.id in places]
+        receipts = self._receipts(channel, requests, lease) if requests else {}
+        return {
+            message_id: _FirstAttempt(channel=channel, give_back=give_back, receipt=receipts.get(message_id))
+            for message_id, give_back in places.items()
+        }
+
+    def _receipts(
+        self, channel: Channel, requests: Sequence[DeliverNotice], lease: Lease | None
+    ) -> Mapping[str, DeliveryReceipt]:
+        """Return what a channel said about each of several messages, by its ID; nothing if it took none of them."""
+        try:
+            with fenced(requests[0].delivery_id, lease) if lease else nullcontext():
+                receipts = channel.notify_all(requests)
+        except UnknownOutcomeError as error:
+            unknown = DeliveryReceipt(state=DeliveryState.UNKNOWN, detail=error.text)
+            return dict.fromkeys((request.delivery_id for request in requests), unknown)
+        except (TargetError, LeaseLostError):
+            return {}
+        return {one: receipt for one, receipt in receipts.items() if receipt.state is not DeliveryState.MISSING}
+
+    def _result(self, draft: _Draft, lease: Lease | None, first: _FirstAttempt | None) -> _Result:
+        """Send a message, or determine what its first attempt led to."""
+        try:
+            with fenced(draft.message.id, lease) if lease else nullcontext():
+                return self._sent(draft, first)
+        except LeaseLostError:
+            return _unsent(draft.message)
+        except Exception as error:
+            return _without_text(draft.message, error)
+
+    def _sent(self, draft: _Draft, first: _FirstAttempt | None) -> _Result:
+        """Send a message over the first channel that accepts it."""
+        message, request = draft.message, draft.request
         error: TargetError = UnsupportedError("no channel supports messages of this kind")
         is_refused = is_held_up = False
         for channel in self._able:
-            if not self.carries(channel.name, recipient):
+            if not self.carries(channel.name, request.recipient):
                 continue
             try:
-                return self._sent_over(channel, request, message)
+                return self._sent_over(channel, draft, first if first and first.channel is channel else None)
             except DailyLimitError as failure:  # our own obstacle: the person can be reached
                 error, is_held_up = failure, True
             except (RefusedError, TransientError, MisconfiguredError, ItemMisconfiguredError) as failure:
@@ -383,12 +536,15 @@ class Notifier:
                 return _Result(message=message, state=_state_after(failure), channel=channel.name, error=failure)
         return _Result(message=message, error=error, tried=not is_held_up, is_refused=is_refused)
 
-    def _sent_over(self, channel: Channel, request: DeliverNotice, message: _Message) -> _Result:
-        is_urgent = any(notice.is_urgent for notice in message.notices)
-        give_back = self.allowances.take(channel.name, beyond=is_urgent)
+    def _sent_over(self, channel: Channel, draft: _Draft, first: _FirstAttempt | None) -> _Result:
+        message, request = draft.message, draft.request
+        give_back = first.give_back if first else self._place(channel, message)
+        known = [first.receipt] if first and first.receipt else []
         try:
             receipt = self.retry.call(
-                lambda _: deliver(lambda: channel.notify(request), channel, request.delivery_id, self.retry)
+                lambda _: deliver(
+                    lambda: known.pop() if known else channel.notify(request), channel, message.id, self.retry
+                )
             )
         except (TargetError, LeaseLostError) as error:
             if not isinstance(error, UnknownOutcomeError):
@@ -403,6 +559,15 @@ class Notifier:
             parts=receipt.parts,
         )
 
+    def _place(self, channel: Channel, message: _Message) -> Callable[[], None]:
+        """Count a message, and return what ends its count.
+
+        Raises:
+
+            DailyLimitError: The channel may send no more messages today.
+        """
+        return self.allowances.take(channel.name, beyond=any(notice.is_urgent for notice in message.notices))
+
     @property
     def _able(self) -> list[Channel]:
         return able(self.channels, "notice_deliver")
@@ -416,6 +581,10 @@ def _unsent(message: _Message) -> _Result:
     return _Result(message=message, error=late, tried=False)
 
 
+def _without_text(message: _Message, error: Exception) -> _Result:
+    return _Result(message=message, error=known_or_defect(error), tried=False, is_refused=True)
+
+
 def _still_due(messages: Iterable[_Message], purpose: Purpose) -> Iterator[_Message]:
     """Yield the messages without what is no longer due."""
     taken = list(messages)
@@ -423,15 +592,6 @@ def _still_due(messages: Iterable[_Message], purpose: Purpose) -> Iterator[_Mess
     for message in taken:
         if left := [notice for notice in message.notices if notice.name in due]:
             yield attrs.evolve(message, notices=left)
-
-
-def _taken(finished: SimpleQueue[ItemT], at_least: int) -> set[ItemT]:
-    """Wait for so many items, and take all that are there: the journal stores many together as quickly as one."""
-    taken = {finished.get() for _ in range(at_least)}
-    with suppress(Empty):
-        while True:
-            taken.add(finished.get_nowait())
-    return taken
 
 
 def _obstacle(message: _Message, known: LookUp) -> _Result | None:

@@ -14,7 +14,7 @@ from provisioner.core.model import Person
 from provisioner.core.model.secret import Secret
 from provisioner.testing.contract.hostile import SECRETS
 from provisioner.testing.contract.lifecycle import expect_declared
-from provisioner.testing.contract.postbox import TAKEN, Postbox
+from provisioner.testing.contract.postbox import BATCH, TAKEN, Postbox
 from provisioner.testing.contract.sandbox import expecting_no_defect
 from provisioner.testing.contract.tags import Tag, tagged
 
@@ -154,6 +154,21 @@ class DeliveryChecks:
         postbox.needs("notice_deliver")
         for person in unreachable_people:
             assert postbox.is_refused(postbox.notice(person)), f"a notice to {person.mobile!r} is taken"
+
+    def test_several_notices_arrive_once_each(self, batches: Postbox, unreachable_people: Sequence[Person]) -> None:
+        """Several notices in one request reach their recipients word for word, and one to nobody harms no other."""
+        nowhere = [batches.notice(person) for person in unreachable_people if not batches.channel.obstacle(person)][:1]
+        notices = [batches.notice() for _ in range(BATCH - len(nowhere))]
+
+        receipts = expecting_no_defect(lambda: batches.channel.notify_all([*nowhere, *notices]))
+
+        assert not any(receipts[one.delivery_id].state in TAKEN for one in nowhere), "a notice to nobody is taken"
+        for notice in notices:
+            receipt = receipts[notice.delivery_id]
+            assert receipt.state in TAKEN, f"one of several notices is {receipt.state}: {receipt.detail}"
+            if batches.inbox is not None:
+                texts = batches.texts(notice, expected=1)
+                assert [notice.text in text for text in texts] == [True], "the notice is not on the phone once"
 
 
 @tagged(Tag.HOSTILE)

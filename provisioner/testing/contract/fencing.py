@@ -10,7 +10,7 @@ import pytest
 from provisioner.core.api.errors import LeaseLostError
 from provisioner.core.api.fencing import Lease, fenced
 from provisioner.testing.contract.cases import PLAIN, prepared
-from provisioner.testing.contract.postbox import Postbox
+from provisioner.testing.contract.postbox import BATCH, Postbox
 from provisioner.testing.contract.sandbox import Sandbox
 from provisioner.testing.contract.tags import Tag, tagged
 
@@ -65,6 +65,16 @@ class DeliveryFenceChecks:
             postbox.send(notice)
 
         postbox.expect_nothing(notice, "sending a notice after the lease")
+
+    def test_no_notices_are_sent_together_after_the_lease(self, batches: Postbox) -> None:
+        """The same for several notices in one request."""
+        notices = [batches.notice() for _ in range(BATCH)]
+
+        with stopped(notices[0].recipient.id):
+            batches.channel.notify_all(notices)
+
+        for notice in notices:
+            batches.expect_nothing(notice, "sending notices after the lease")
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from provisioner.core.model.secret import Secret
 from provisioner.testing.contract.ending import SessionBench, needing_hook
 from provisioner.testing.contract.entitling import KnownEntitlements
 from provisioner.testing.contract.inventory import Crowd
-from provisioner.testing.contract.postbox import Postbox
+from provisioner.testing.contract.postbox import BATCH, Postbox
 from provisioner.testing.contract.sandbox import (
     PEOPLE,
     Means,
@@ -261,6 +261,19 @@ class ChannelFixtures(SharedFixtures):
             patience=patience,
             inbox=inbox,
         )
+
+    @pytest.fixture
+    def largest_batch(self) -> int:
+        """How many notices the channel takes at once, as the plug-in registers it."""
+        return 1
+
+    @pytest.fixture
+    def batches(self, postbox: Postbox, largest_batch: int) -> Postbox:
+        """Messages through the channel, several at once."""
+        if largest_batch < BATCH:
+            pytest.skip(f"the channel doesn't take {BATCH} notices at once: give the fixture 'largest_batch'")
+        postbox.channel.largest_batch = largest_batch
+        return postbox
 
     @pytest.fixture
     def wired(self, postbox: Postbox, wire: TcpProxy, wired_channel: object) -> Iterator[Postbox]:

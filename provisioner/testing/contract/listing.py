@@ -14,7 +14,9 @@ from provisioner.testing.contract.tags import Tag
 _FIXTURE = type(pytest.fixture(lambda: None))
 
 #: Fixtures that the checks are made of. There is no reason to override one.
-MACHINERY = frozenset({"known", "listener", "live", "means", "people", "postbox", "sandbox", "sessions", "wired"})
+MACHINERY = frozenset(
+    {"known", "listener", "live", "means", "people", "postbox", "batches", "sandbox", "sessions", "wired"}
+)
 
 
 @attrs.frozen(kw_only=True)

@@ -19,6 +19,9 @@ from provisioner.testing.contract.sandbox import Patient, SandboxPeople, expecti
 #: The gateway took the message.
 TAKEN = frozenset({DeliveryState.ACCEPTED, DeliveryState.DELIVERED})
 
+#: How many notices the checks send at once.
+BATCH = 3
+
 #: How many seconds one waits for a message that must not come.
 CALM = 0.1
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
+from typing import Any
 
 import attrs
 import pytest
@@ -25,7 +26,16 @@ from provisioner.core.api.errors import (
 )
 from provisioner.core.api.events import Event, NoticeBegun, NoticeChanged, NoticeEnded
 from provisioner.core.api.hookspecs import hookimpl
-from provisioner.core.api.messages import DeliverNotice, DeliverSecret, DeliveryReceipt, FindPerson
+from provisioner.core.api.messages import (
+    DeliverNotice,
+    DeliverNoticeBatch,
+    DeliverSecret,
+    DeliveryReceipt,
+    DeliveryState,
+    FindPerson,
+    NoticeBatchReceipt,
+    ProbeDelivery,
+)
 from provisioner.core.api.rules import Action, Deadline
 from provisioner.core.engine.allowances import Allowances
 from provisioner.core.engine.people import People
@@ -551,3 +561,173 @@ def test_a_notice_is_sent_beyond_the_limit_of_a_day(post: Post) -> None:
 
 def numbered(number: int) -> Notice:
     return attrs.evolve(NOTICE, deadline=attrs.evolve(DEADLINE, at=NOON + timedelta(minutes=number)))
+
+
+@attrs.define(eq=False)
+class Batches(MemoryChannel):
+    """A channel that takes several notices at once."""
+
+    #: The subjects' IDs of each request, and the error of the next one.
+    requests: list[Sequence[str]] = attrs.field(factory=list)
+    alone: list[str] = attrs.field(factory=list)
+    failure: Exception | None = None
+    #: Changes what it answers.
+    answer: Callable[[dict[str, DeliveryReceipt]], dict[str, DeliveryReceipt]] = lambda receipts: receipts
+    #: The states of some notices, of which nothing is sent.
+    states: Mapping[str, DeliveryState] = attrs.field(factory=dict)
+
+    @hookimpl
+    def notice_batch_deliver(self, request: DeliverNoticeBatch) -> NoticeBatchReceipt:
+        self.requests.append([one.recipient.id for one in request.notices])
+        if self.failure and not isinstance(self.failure, UnknownOutcomeError):
+            raise self.failure
+        receipts = {}
+        for one in request.notices:
+            state = self.states.get(one.recipient.id)
+            receipts[one.delivery_id] = DeliveryReceipt(state=state) if state else super().notice_deliver(one)
+        if self.failure:
+            raise self.failure
+        return NoticeBatchReceipt(receipts=self.answer(receipts))
+
+    @hookimpl
+    def notice_deliver(self, request: DeliverNotice) -> DeliveryReceipt:
+        self.alone.append(request.recipient.id)
+        if self.states.get(request.recipient.id) is DeliveryState.REJECTED:
+            raise RefusedError("the number is refused")
+        return super().notice_deliver(request)
+
+
+@attrs.define(eq=False)
+class SilentBatches(Batches):
+    """The same, if it can't be asked about a message."""
+
+    @hookimpl
+    def delivery_probe(self, request: ProbeDelivery) -> DeliveryReceipt:
+        return DeliveryReceipt(state=DeliveryState.UNKNOWN)
+
+
+def everybody(post: Post, channel: Batches, *, size: int = 4, people: int = 4) -> list[Notice]:
+    """Return a notice to each of several persons, whom a channel tells several at once."""
+    persons = [Person(id=f"p{one}", name=f"Kişi {one}", mobile=f"+90532000000{one}") for one in range(people)]
+    post.known = {person.id: person for person in persons}
+    post.phones = {"sms": channel, "spare": post.phones["spare"]}  # type: ignore[dict-item]
+    post.plugins.add_channel("sms", channel, ORIGIN).largest_batch = size
+    return [attrs.evolve(about(one), recipient=f"p{one}") for one in range(people)]
+
+
+def told_to(channel: Any, people: int = 4) -> list[int]:
+    return [len(channel.notices(f"+90532000000{one}")) for one in range(people)]
+
+
+def test_several_persons_are_told_in_one_request(post: Post) -> None:
+    channel = Batches()
+    notices = everybody(post, channel, size=3)
+    told = post.tell(*notices)
+
+    assert sorted(map(len, channel.requests)) == [3]  # one is not several
+    assert len(channel.alone) == 1
+    assert sorted(one.subject for one in told if one.error is None) == sorted(one.subject for one in notices)
+    assert told_to(channel) == [1, 1, 1, 1]
+    ended = {event.notice: event.reference for event in post.recorded if isinstance(event, NoticeEnded)}
+    assert ended == {notice.delivery_id: notice.delivery_id for notice in notices}
+
+
+def test_what_is_refused_of_several_is_refused_alone_and_tried_elsewhere(post: Post) -> None:
+    channel = Batches(states=dict.fromkeys(("p1", "p3"), DeliveryState.REJECTED))
+    told = post.tell(*everybody(post, channel))
+
+    assert [one.error for one in told] == [None] * 4
+    assert (told_to(channel), told_to(post.phones["spare"].inner)) == ([1, 0, 1, 0], [0, 1, 0, 1])
+    assert channel.alone == []
+
+
+def test_one_number_for_which_all_are_refused_keeps_nobody_else_from_being_told(post: Post) -> None:
+    channel = Batches(failure=RefusedError("a number is refused"), states={"p2": DeliveryState.REJECTED})
+    notices = everybody(post, channel)
+    del post.phones["spare"]
+    told = {one.recipient: one.error for one in post.tell(*notices)}
+
+    assert {person for person, error in told.items() if error} == {"p2"}
+    assert told_to(channel) == [1, 1, 0, 1]
+    begun = [event for event in post.recorded if isinstance(event, NoticeBegun)]
+    assert len(begun) == 4
+
+
+def test_what_a_channel_did_not_take_with_others_is_sent_by_itself(post: Post) -> None:
+    channel = Batches(states={"p2": DeliveryState.MISSING})
+    told = post.tell(*everybody(post, channel))
+
+    assert [one.error for one in told] == [None] * 4
+    assert channel.alone == ["p2"]
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_lost_answer_is_lost_for_each_of_several(post: Post, *, is_known: bool) -> None:
+    """If the channel can be asked, each is asked for; otherwise nobody counts as told, and nobody is told twice."""
+    channel = (Batches if is_known else SilentBatches)(failure=UnknownOutcomeError("no answer"))
+    told = post.tell(*everybody(post, channel))
+
+    assert [type(one.error) for one in told] == [type(None) if is_known else UnknownOutcomeError] * 4
+    assert (len(post.noted), told_to(channel), channel.alone) == (4 if is_known else 0, [1, 1, 1, 1], [])
+    states = {event.state for event in post.recorded if isinstance(event, NoticeEnded)}
+    assert states == {MessageState.DELIVERED if is_known else MessageState.UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda receipts: dict(list(receipts.items())[1:]),
+        lambda receipts: {**receipts, "another": DeliveryReceipt(state=DeliveryState.DELIVERED)},
+        lambda _: {},
+    ],
+    ids=["one is left out", "one is unknown", "nothing"],
+)
+def test_receipts_of_other_notices_say_nothing(
+    post: Post, answer: Callable[[dict[str, DeliveryReceipt]], dict[str, DeliveryReceipt]]
+) -> None:
+    channel = SilentBatches(answer=answer)
+    told = post.tell(*everybody(post, channel))
+
+    assert [type(one.error) for one in told] == [UnknownOutcomeError] * 4
+    assert (post.noted, channel.alone, told_to(post.phones["spare"].inner)) == ([], [], [0, 0, 0, 0])
+
+
+def test_a_person_without_a_number_does_not_stand_among_several(post: Post) -> None:
+    channel = Batches()
+    notices = everybody(post, channel)
+    post.known = {**post.known, "p2": Person(id="p2", name="Yanlış", mobile="0532 000 00 02 ve 0532 000 00 03")}
+    told = {one.recipient: one.error for one in post.tell(*notices, channels={"sms": channel})}
+
+    assert channel.requests == [["p0", "p1", "p3"]]
+    assert {person for person, error in told.items() if error} == {"p2"}
+
+
+@pytest.mark.parametrize(("limit", "counted"), [(3, 3), (9, 4)])
+def test_several_at_once_are_no_more_than_the_limit_of_a_day(post: Post, limit: int, counted: int) -> None:
+    counts, channel = Counts(), Batches()
+    post.allowances = Allowances(counts=counts, limits={"sms": limit}, now=lambda: NOON)
+    told = post.tell(*everybody(post, channel), channels={"sms": channel})
+
+    assert [type(one.error) for one in told].count(DailyLimitError) == 4 - counted
+    assert (counts.taken, sum(told_to(channel))) == (counted, counted)
+
+
+def test_what_was_refused_of_several_does_not_count_for_the_day(post: Post) -> None:
+    counts, channel = Counts(), Batches(states={"p1": DeliveryState.REJECTED})
+    post.allowances = Allowances(counts=counts, limits={"sms": 9}, now=lambda: NOON)
+    post.tell(*everybody(post, channel), channels={"sms": channel})
+
+    assert counts.taken == 3
+
+
+def test_several_that_waited_for_too_long_are_checked_again(post: Post) -> None:
+    channel = Batches(failure=LeaseLostError("the process was suspended"))
+    notices = everybody(post, channel)
+
+    def is_due(_: Notice) -> bool:
+        if channel.requests:
+            channel.failure = None
+        return True
+
+    assert [one.error for one in post.tell(*notices, is_due=is_due)] == [None] * 4
+    assert told_to(channel) == [1, 1, 1, 1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -64,6 +64,9 @@ class ScriptedGateway:
     def send(self, message: SmsMessage) -> DeliveryReceipt:
         self.got.append(message.delivery_id)
         return _said(self.answer)
+
+    def send_batch(self, messages: Sequence[SmsMessage]) -> Mapping[str, DeliveryReceipt]:
+        return {one.delivery_id: self.send(one) for one in messages}
 
     def probe(self, request: ProbeDelivery) -> DeliveryReceipt:
         self.asked.append(request.delivery_id)
@@ -380,3 +383,38 @@ def test_a_provider_that_took_the_message_is_followed_by_another(
         one.send(message())
 
     assert [request.path for request, _ in httpserver.log] == ["/sms/rest/v2/send"]
+
+
+def test_several_messages_stay_with_the_gateway_that_may_have_them() -> None:
+    two = TwoGateways()
+    two.first.answer = UnknownOutcomeError("no answer")
+    with pytest.raises(UnknownOutcomeError):
+        two.failover.send_batch([message("m1"), message("m2")])
+    two.first.answer = TAKEN
+
+    assert two.failover.send(message("m2")).gateway == "first"
+    assert two.second.got == []
+
+
+def test_several_messages_that_were_not_taken_go_to_another_gateway_one_by_one() -> None:
+    two = TwoGateways()
+    two.first.answer = UnavailableError("down")
+    with pytest.raises(UnavailableError):
+        two.failover.send_batch([message("m1"), message("m2")])
+
+    assert two.failover.send(message("m2")).gateway == "second"
+
+
+def test_a_message_that_another_gateway_may_have_is_not_among_several() -> None:
+    two = TwoGateways()
+    two.first.answer, two.second.answer = UnavailableError("down"), UnknownOutcomeError("no answer")
+    with pytest.raises(UnknownOutcomeError):
+        two.failover.send(message("m1"))
+    two.first.answer = two.second.answer = TAKEN
+    receipts = two.failover.send_batch([message("m1"), message("m2")])
+
+    assert {one: receipt.state for one, receipt in receipts.items()} == {
+        "m1": DeliveryState.MISSING,
+        "m2": DeliveryState.ACCEPTED,
+    }
+    assert two.first.got == ["m1", "m2"]

@@ -43,6 +43,16 @@ def test_more_messages_are_sent_than_in_a_second_are_allowed(rate: float, pauses
     assert all(gap >= 1 / rate - 1e-6 for gap in gaps)
 
 
+def test_several_messages_count_as_one() -> None:
+    clock, sent = Seconds(), list[float]()
+    bound = Limits(per_second=10, seconds=clock, sleep=clock.sleep)
+    for messages in (10, 5, 1):
+        with bound.admitted(messages):
+            sent.append(clock.now)
+
+    assert sent == pytest.approx([100, 101, 101.5])
+
+
 def test_a_message_waits_for_ever() -> None:
     clock = Seconds()
     bound = Limits(per_second=0.01, seconds=clock, sleep=lambda _: None)

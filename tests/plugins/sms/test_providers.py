@@ -26,7 +26,7 @@ from provisioner.core.api.errors import (
     UnknownOutcomeError,
 )
 from provisioner.core.api.messages import DeliveryReceipt
-from provisioner_sms.gateway import SmsGateway, SmsMessage
+from provisioner_sms.gateway import BatchGateway, SmsMessage
 from provisioner_sms.opening import open_gateway
 from provisioner_sms.providers import iletimerkezi, netgsm, verimor
 from provisioner_sms.settings import Settings
@@ -50,14 +50,14 @@ TABLES: Mapping[str, dict[str, Any]] = {
 #: Where each provider takes messages.
 PATHS = {"netgsm": "/sms/rest/v2/send", "verimor": "/v2/send.json", "iletimerkezi": "/v1/send-sms/json"}
 
-Open = Callable[..., SmsGateway]
+Open = Callable[..., BatchGateway]
 
 
 @pytest.fixture(name="gateway")
 def _gateway() -> Iterator[Open]:
-    opened: list[SmsGateway] = []
+    opened: list[BatchGateway] = []
 
-    def make(kind: str, url: str, **more: Any) -> SmsGateway:
+    def make(kind: str, url: str, **more: Any) -> BatchGateway:
         table = {
             "gateway": kind,
             "sender": "ILMEM",
@@ -497,3 +497,83 @@ def test_credentials_of_netgsm_are_in_the_body(gateway: Open, httpserver: HTTPSe
     httpserver.expect_request(PATHS["netgsm"]).respond_with_handler(answer)
 
     assert gateway("netgsm", httpserver.url_for("")).send(message()).state is TAKEN
+
+
+#: The providers that take several messages, and what they are sent for two.
+BATCHES: Mapping[str, dict[str, Any]] = {
+    "netgsm": {
+        "msgheader": "ILMEM",
+        "iysfilter": "0",
+        "messages": [{"msg": "bir", "no": "5551234567"}, {"msg": "iki", "no": "5551234568"}],
+    },
+    "verimor": {
+        "username": "908501234567",
+        "password": KEY,
+        "source_addr": "ILMEM",
+        "custom_id": "m1",
+        "datacoding": "0",
+        "is_commercial": False,
+        "messages": [
+            {"msg": "bir", "dest": "905551234567", "id": "m1"},
+            {"msg": "iki", "dest": "905551234568", "id": "m2"},
+        ],
+    },
+}
+
+
+def two_messages() -> list[SmsMessage]:
+    texts = {"m1": (NUMBER, "bir"), "m2": ("+905551234568", "iki")}
+    return [SmsMessage(delivery_id=one, to=to, text=Secret(text), sender="ILMEM") for one, (to, text) in texts.items()]
+
+
+@pytest.mark.parametrize(("kind", "body"), [("netgsm", {"code": "00", "jobid": "17"}), ("verimor", "17")])
+def test_two_messages_are_not_one_request(gateway: Open, httpserver: HTTPServer, kind: str, body: object) -> None:
+    answer_with(httpserver, PATHS[kind], 200, body)
+    receipts = gateway(kind, httpserver.url_for("")).send_batch(two_messages())
+
+    assert {one: (found.state, found.reference) for one, found in receipts.items()} == {
+        "m1": (TAKEN, "17"),
+        "m2": (TAKEN, "17"),
+    }
+    [(asked_for, _)] = httpserver.log
+    assert asked_for.get_json() == BATCHES[kind]
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "expected"),
+    [
+        ("netgsm", (200, {"code": "20"}), RefusedError),
+        ("netgsm", (200, {"code": "80"}), LIMITED),
+        ("netgsm", (200, {"code": "30"}), OURS),
+        ("netgsm", (200, {"result": "?"}), LOST),
+        ("netgsm", (500, ""), LOST),
+        ("verimor", (400, "INVALID_DESTINATION_ADDRESS"), RefusedError),
+        ("verimor", (400, "DOUBLE_SEND_ERROR"), LOST),
+        ("verimor", (429, ""), LIMITED),
+        ("verimor", (200, "what?"), LOST),
+    ],
+)
+def test_one_answer_to_two_messages_says_more_than_to_one(
+    gateway: Open, httpserver: HTTPServer, kind: str, answer: tuple[int, object], expected: type[TargetError]
+) -> None:
+    answer_with(httpserver, PATHS[kind], *answer)
+
+    with pytest.raises(expected):
+        gateway(kind, httpserver.url_for("")).send_batch(two_messages())
+
+
+@pytest.mark.parametrize("table", [{"gateway": "iletimerkezi"}, {"gateway": "netgsm", "otp": True}])
+def test_a_gateway_whose_answer_to_several_is_unknown_gets_several(table: dict[str, Any]) -> None:
+    kind = table["gateway"]
+    settings = {"gateway": kind, "sender": "ILMEM", "help_desk": "0344", kind: TABLES[kind] | table}
+    settings[kind].pop("gateway")
+
+    assert make_section(settings).settings(Settings).largest_batch == 1
+
+
+@pytest.mark.parametrize(("per_second", "expected"), [(None, 50), (7.5, 7), (0.5, 1), (900, 50)])
+def test_several_messages_are_more_than_a_gateway_may_get_in_a_second(per_second: float | None, expected: int) -> None:
+    limit = {} if per_second is None else {"per_second": per_second}
+    settings = {"gateway": "verimor", "sender": "ILMEM", "help_desk": "0344", "verimor": TABLES["verimor"] | limit}
+
+    assert make_section(settings).settings(Settings).largest_batch == expected

@@ -11,17 +11,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import attrs
 import httpx
 import pytest
+from pytest_httpserver import HTTPServer
 
-from provisioner import DeliveryState
+from provisioner import DeliveryState, Person
 from provisioner.core.api.errors import (
     MisconfiguredError,
     ThrottledError,
     UnavailableError,
     UnknownOutcomeError,
 )
-from provisioner.core.api.messages import CheckChannel, DeliverNotice, ProbeDelivery
+from provisioner.core.api.messages import CheckChannel, DeliverNotice, DeliverNoticeBatch, ProbeDelivery
 from provisioner.testing.kannel import wait_until
 from provisioner_sms.plugin import SmsChannel
 from provisioner_sms.simulator import Inbox, SmsFault, SmsSimulator
@@ -372,3 +374,77 @@ def test_a_message_that_was_on_its_way_arrives_when_it_comes_again(tmp_path: Pat
     inbox.deliver("1")
 
     assert [message.id for message in inbox.messages()] == ["1"]
+
+
+def several(count: int = 3) -> DeliverNoticeBatch:
+    persons = [Person(id=str(one), name="Ayşe", mobile=f"+90555123456{one}") for one in range(count)]
+    return DeliverNoticeBatch(
+        notices=tuple(DeliverNotice(delivery_id=f"n{one.id}", recipient=one, text="bitiyor") for one in persons)
+    )
+
+
+class TestBatches:
+    def test_each_of_several_arrives_once(self, sms: SmsSimulator, to_simulator: SmsChannel) -> None:
+        for _ in range(2):
+            receipts = to_simulator.notice_batch_deliver(several()).receipts
+
+        assert {one: receipt.state for one, receipt in receipts.items()} == dict.fromkeys(
+            ("n0", "n1", "n2"), DeliveryState.ACCEPTED
+        )
+        assert [(one.id, one.text) for one in sms.inbox()] == [("n0", "bitiyor"), ("n1", "bitiyor"), ("n2", "bitiyor")]
+        assert to_simulator.delivery_probe(ProbeDelivery(delivery_id="n1")).state is DeliveryState.DELIVERED
+
+    def test_a_number_that_is_refused_is_refused_alone(self, sms: SmsSimulator, to_simulator: SmsChannel) -> None:
+        sms.misbehave(SmsFault.REFUSE, calls=[2])
+        batch = several()
+        abroad = attrs.evolve(batch.notices[2], recipient=Person(id="2", name="Ayşe", mobile="+4915112345678"))
+        receipts = to_simulator.notice_batch_deliver(DeliverNoticeBatch(notices=(*batch.notices[:2], abroad))).receipts
+
+        accepted, rejected = DeliveryState.ACCEPTED, DeliveryState.REJECTED
+        assert [receipts[f"n{one}"].state for one in range(3)] == [accepted, rejected, rejected]
+        assert [one.id for one in sms.inbox()] == ["n0"]
+
+    @pytest.mark.parametrize("fault", [SmsFault.APPLY_AND_LOSE_ANSWER, SmsFault.CUT_ANSWER, SmsFault.ERROR_500])
+    def test_a_lost_answer_says_nothing_of_any(
+        self, sms: SmsSimulator, to_simulator: SmsChannel, fault: SmsFault
+    ) -> None:
+        sms.misbehave(fault, calls=[2])
+
+        with pytest.raises(UnknownOutcomeError):
+            to_simulator.notice_batch_deliver(several())
+        states = {to_simulator.delivery_probe(ProbeDelivery(delivery_id=f"n{one}")).state for one in range(3)}
+        assert states == {DeliveryState.MISSING if fault is SmsFault.ERROR_500 else DeliveryState.DELIVERED}
+
+    def test_a_busy_network_takes_none(self, sms: SmsSimulator, to_simulator: SmsChannel) -> None:
+        sms.misbehave(SmsFault.THROTTLE, calls=[3], seconds=7)
+
+        with pytest.raises(ThrottledError) as throttled:
+            to_simulator.notice_batch_deliver(several())
+        assert (throttled.value.retry_after, sms.inbox()) == (7, [])
+
+    @pytest.mark.parametrize(
+        "items",
+        [
+            [{"id": "n0", "state": "accepted"}, {"id": "n1", "state": "accepted"}],
+            [{"id": one, "state": "accepted"} for one in ("n0", "n1", "n1")],
+            [{"id": one, "state": "accepted"} for one in ("n0", "n1", "n2", "n2")],
+            [{"id": one, "state": "accepted"} for one in ("n0", "n1", "n9")],
+            [{"id": one, "state": "on its way"} for one in ("n0", "n1", "n2")],
+            [{"id": one} for one in ("n0", "n1", "n2")],
+            "accepted",
+        ],
+        ids=["partial", "twice", "too many", "another", "no state", "states left out", "no list"],
+    )
+    def test_an_answer_about_other_messages_says_nothing(
+        self, httpserver: HTTPServer, channel: MakeChannel, items: object
+    ) -> None:
+        httpserver.expect_request("/batches").respond_with_json({"items": items})
+        url = httpserver.url_for("").rstrip("/")
+        table = {"gateway": "simulator", "help_desk": "0344", "simulator": {"url": url}}
+
+        with pytest.raises(UnknownOutcomeError):
+            channel(table).notice_batch_deliver(several())
+
+    @pytest.mark.parametrize("document", ["no JSON", {"messages": [{"id": "1"}]}, {"messages": 7}, []])
+    def test_half_a_batch_is_not_taken(self, sms: SmsSimulator, http: Http, document: object) -> None:
+        assert (http("POST", "/batches", document).status_code, sms.inbox()) == (400, [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import quote
@@ -19,9 +19,11 @@ from provisioner.core.api.messages import (
     ChannelReport,
     CheckChannel,
     DeliverNotice,
+    DeliverNoticeBatch,
     DeliverSecret,
     DeliveryReceipt,
     DeliveryState,
+    NoticeBatchReceipt,
     ProbeDelivery,
 )
 from provisioner.testing.faults import Fault
@@ -56,6 +58,10 @@ class ReferenceChannel:
         return self.notify(request)
 
     @hookimpl
+    def notice_batch_deliver(self, request: DeliverNoticeBatch) -> NoticeBatchReceipt:
+        return NoticeBatchReceipt(receipts={one.delivery_id: self.receipt(one) for one in self.chosen(request)})
+
+    @hookimpl
     def delivery_probe(self, request: ProbeDelivery) -> DeliveryReceipt:
         return DeliveryReceipt(state=self.state(request.delivery_id))
 
@@ -68,6 +74,15 @@ class ReferenceChannel:
 
     def notify(self, request: DeliverNotice) -> DeliveryReceipt:
         return self.put(request, request.text)
+
+    def chosen(self, request: DeliverNoticeBatch) -> Sequence[DeliverNotice]:
+        return request.notices
+
+    def receipt(self, request: DeliverNotice) -> DeliveryReceipt:
+        try:
+            return self.notify(request)
+        except RefusedError:
+            return DeliveryReceipt(state=DeliveryState.REJECTED)
 
     def text(self, request: DeliverSecret) -> str:
         return f"{request.account.login}: {request.secret.reveal()}"
@@ -158,7 +173,7 @@ class LosesWhatReplaces(ReferenceChannel):
         return "void" if request.replaces_earlier else super().text(request)
 
 
-@turns_red("a_message_reaches_its_recipient_only", "many_messages_at_once")
+@turns_red("a_message_reaches_its_recipient_only", "many_messages_at_once", "several_notices_arrive_once_each")
 class SendsToAll(ReferenceChannel):
     """As with a distribution list."""
 
@@ -173,13 +188,13 @@ class ForgetsIds(ReferenceChannel):
         return super().deliver(request)
 
 
-@turns_red("a_notice_to_nowhere_is_refused", "who_cannot_be_reached_is_refused")
+@turns_red("a_notice_to_nowhere_is_refused", "who_cannot_be_reached_is_refused", "several_notices_arrive_once_each")
 class TakesMessagesToNowhere(ReferenceChannel):
     def number(self, request: DeliverSecret | DeliverNotice) -> str:
         return request.recipient.mobile or ""
 
 
-@turns_red("a_notice_to_nowhere_is_refused", "who_cannot_be_reached_is_refused")
+@turns_red("a_notice_to_nowhere_is_refused", "who_cannot_be_reached_is_refused", "several_notices_arrive_once_each")
 class PutsMessagesToNowhereIntoItsQueue(ReferenceChannel):
     def put(self, request: DeliverSecret | DeliverNotice, text: str) -> DeliveryReceipt:
         if not request.recipient.mobile:
@@ -199,7 +214,25 @@ class ClaimsWhatItNeverSent(ReferenceChannel):
         return DeliveryState.DELIVERED
 
 
-@turns_red("a_notice_arrives_once_with_its_text")
+@turns_red("several_notices_arrive_once_each")
+class LeavesOutTheLastOfSeveral(ReferenceChannel):
+    def chosen(self, request: DeliverNoticeBatch) -> Sequence[DeliverNotice]:
+        return request.notices[:-1]
+
+
+@turns_red("several_notices_arrive_once_each")
+class RefusesAllBecauseOfOne(ReferenceChannel):
+    def receipt(self, request: DeliverNotice) -> DeliveryReceipt:
+        return self.notify(request)
+
+
+@turns_red("several_notices_arrive_once_each", "no_notices_are_sent_together_after_the_lease")
+class ClaimsToHaveSentSeveral(ReferenceChannel):
+    def receipt(self, request: DeliverNotice) -> DeliveryReceipt:
+        return DeliveryReceipt(state=DeliveryState.ACCEPTED)
+
+
+@turns_red("a_notice_arrives_once_with_its_text", "several_notices_arrive_once_each")
 class ChangesNotices(ReferenceChannel):
     def notify(self, request: DeliverNotice) -> DeliveryReceipt:
         return self.put(request, request.text.upper())
@@ -313,13 +346,21 @@ class BringsNoNotices(ReferenceChannel):
     notice_deliver = None  # type: ignore[assignment]
 
 
-@turns_red("nothing_is_sent_after_the_lease", "no_notice_is_sent_after_the_lease")
+@turns_red(
+    "nothing_is_sent_after_the_lease",
+    "no_notice_is_sent_after_the_lease",
+    "no_notices_are_sent_together_after_the_lease",
+)
 class SendsWhatItWasStoppedWith(ReferenceChannel):
     def compare(self) -> None:
         """Believe that what the core has compared is so."""
 
 
-@turns_red("nothing_is_sent_after_the_lease", "no_notice_is_sent_after_the_lease")
+@turns_red(
+    "nothing_is_sent_after_the_lease",
+    "no_notice_is_sent_after_the_lease",
+    "no_notices_are_sent_together_after_the_lease",
+)
 class ComparesAfterItHasSent(SendsWhatItWasStoppedWith):
     def put(self, request: DeliverSecret | DeliverNotice, text: str) -> DeliveryReceipt:
         receipt = super().put(request, text)
@@ -327,7 +368,7 @@ class ComparesAfterItHasSent(SendsWhatItWasStoppedWith):
         return receipt
 
 
-@turns_red("no_notice_is_sent_after_the_lease")
+@turns_red("no_notice_is_sent_after_the_lease", "no_notices_are_sent_together_after_the_lease")
 class TakesALostLeaseForAnOutage(ReferenceChannel):
     def notify(self, request: DeliverNotice) -> DeliveryReceipt:
         try:

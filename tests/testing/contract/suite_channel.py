@@ -35,6 +35,10 @@ class TestSubject(ChannelContract):
         return PATIENCE
 
     @pytest.fixture
+    def largest_batch(self) -> int:
+        return 9
+
+    @pytest.fixture
     def inbox(self, subject: ReferenceChannel) -> Callable[[str], Sequence[str]]:
         return subject.inbox
 

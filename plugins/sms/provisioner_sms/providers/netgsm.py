@@ -6,6 +6,7 @@ ID, by which it can be asked later, ten times a minute.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Self
 
 import attrs
@@ -38,7 +39,7 @@ from provisioner_sms.providers.interface import (
     read,
     tables_at,
 )
-from provisioner_sms.replies import expect_success, expect_taken
+from provisioner_sms.replies import expect_success, expect_taken, receipts_of
 from provisioner_sms.settings import TURKEY, NetgsmSettings, NumberFormat
 
 _EVERYWHERE: Codes = {"30": CREDENTIALS, "70": PARAMETER, "100": FAILURE, "101": FAILURE, "110": FAILURE}
@@ -75,6 +76,8 @@ REPORT: Codes = {
 
 #: The answers to a question about the registered senders.
 SENDERS: Codes = {"00": TAKEN, **_EVERYWHERE}
+
+_SEND = "/sms/rest/v2/send"
 
 #: The number of questions about messages in a minute. More get the answer 80.
 QUESTIONS = 10
@@ -119,6 +122,13 @@ class NetgsmGateway:
         found = expect_taken(read(codes, document.get("code"), answer, reference=document.get("jobid")))
         return attrs.evolve(found, will_report=found.reference is not None)
 
+    def send_batch(self, messages: Sequence[SmsMessage]) -> Mapping[str, DeliveryReceipt]:
+        """Hand several messages to NetGSM, as one job: it takes all of them or none."""
+        request = self._job([(message.text, message.to) for message in messages], messages[0].sender)
+        answer = self._interface.post(_SEND, request, headers=self._authorization)
+        document = document_in(answer)
+        return receipts_of(messages, read(SEND, document.get("code"), answer, reference=document.get("jobid")))
+
     def probe(self, request: ProbeDelivery) -> DeliveryReceipt:
         """Ask for the report on a message, by its job ID."""
         if request.reference is None:
@@ -154,5 +164,9 @@ class NetgsmGateway:
         sender, to = message.sender or self._sender, written(message.to, NumberFormat.NATIONAL, TURKEY)
         if self._settings.otp:
             return "/sms/rest/v2/otp", SEND_OTP, {"msgheader": sender, "msg": message.text, "no": to}
-        messages = [{"msg": message.text, "no": to}]
-        return "/sms/rest/v2/send", SEND, {"msgheader": sender, "iysfilter": INFORMATION, "messages": messages}
+        return _SEND, SEND, self._job([(message.text, message.to)], message.sender)
+
+    def _job(self, texts: Iterable[tuple[Secret, str]], sender: str | None) -> dict[str, object]:
+        """Return what NetGSM gets for texts, each with its number."""
+        messages = [{"msg": text, "no": written(to, NumberFormat.NATIONAL, TURKEY)} for text, to in texts]
+        return {"msgheader": sender or self._sender, "iysfilter": INFORMATION, "messages": messages}

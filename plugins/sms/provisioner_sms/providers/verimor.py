@@ -6,6 +6,7 @@ Therefore it isn't asked, and what happened to a message is unknown after a lost
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Self
 
@@ -30,7 +31,7 @@ from provisioner_sms.providers.interface import (
     ProviderInterface,
     read,
 )
-from provisioner_sms.replies import expect_success, expect_taken
+from provisioner_sms.replies import expect_success, expect_taken, receipts_of
 from provisioner_sms.settings import TURKEY, NumberFormat, VerimorSettings
 
 #: The answers to a message: words, or HTTP statuses. A number of its own is the ID of a message that was taken.
@@ -96,20 +97,29 @@ class VerimorGateway:
 
     def send(self, message: SmsMessage) -> DeliveryReceipt:
         """Hand one message to Verimor, with our ID for people who ask Verimor about it."""
-        number = written(message.to, NumberFormat.DIGITS, TURKEY)
+        return expect_taken(self._sent([message]))
+
+    def send_batch(self, messages: Sequence[SmsMessage]) -> Mapping[str, DeliveryReceipt]:
+        """Hand several messages to Verimor, as one campaign: it takes all of them or none."""
+        return receipts_of(messages, self._sent(messages))
+
+    def _sent(self, messages: Sequence[SmsMessage]) -> DeliveryReceipt:
         request = {
             **self._credentials(),
-            **({"source_addr": message.sender} if message.sender else {}),
-            "custom_id": message.delivery_id,
+            **({"source_addr": messages[0].sender} if messages[0].sender else {}),
+            "custom_id": messages[0].delivery_id,
             "datacoding": "0",
             "is_commercial": False,
-            "messages": [{"msg": message.text, "dest": number, "id": message.delivery_id}],
+            "messages": [
+                {"msg": one.text, "dest": written(one.to, NumberFormat.DIGITS, TURKEY), "id": one.delivery_id}
+                for one in messages
+            ],
         }
         answer = self._interface.post("/v2/send.json", request)
         said = answer.text.strip()
         if answer.status == HTTPStatus.OK and said.isascii() and said.isdigit():
             return DeliveryReceipt(state=DeliveryState.ACCEPTED, reference=said)
-        return expect_taken(read(SEND, said if said in SEND else answer.status, answer))
+        return read(SEND, said if said in SEND else answer.status, answer)
 
     def probe(self, _: ProbeDelivery) -> DeliveryReceipt:
         """Say that Verimor isn't asked."""

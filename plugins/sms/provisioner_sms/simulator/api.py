@@ -3,6 +3,7 @@
 .. code-block:: text
 
     POST   /messages         {"id", "to", "sender", "text"}: takes a message; the same id again changes nothing
+    POST   /batches          {"messages": [{"id", "to", "sender", "text"}]}: takes several, and answers for each
     GET    /messages/ID      {"id", "state"}: what happened to it
     GET    /inbox            {"items": [...]}: what all phones received
     GET    /inbox/NUMBER     the same for one phone
@@ -75,12 +76,34 @@ class Api:
             return True
         return hmac.compare_digest(call.bearer.encode(), self.api_key.reveal().encode())
 
+    def _take_batch(self, call: HttpCall) -> HttpAnswer:
+        """Take several messages. A refused number concerns its message; everything else that fails, all of them."""
+        try:
+            messages = [_message_in(one) for one in json.loads(call.body)["messages"]]
+        except (ValueError, LookupError, TypeError):
+            return _error("expected a JSON object with messages, each with id, to, sender and text", 400)
+        planned = [self.faults.called(MESSAGES) for _ in messages]
+        failing = next((one for one in planned if one and one.fault is not SmsFault.REFUSE), None)
+        if refusal := _refusal(failing):
+            return refusal
+        taken = [
+            one for one, fault in zip(messages, planned, strict=True) if not (fault and fault.fault is SmsFault.REFUSE)
+        ]
+        taken = [one for one in taken if mobile.objection(one.to) is None]
+        self.inbox.take_all(taken)
+        if failing is not None and failing.fault is SmsFault.DELAY:
+            self.stopping.wait(failing.seconds)
+        ids = {one.id for one in taken}
+        items = [{"id": one.id, "state": "accepted" if one.id in ids else "rejected"} for one in messages]
+        answer = HttpAnswer.of_document({"items": items})
+        return attrs.evolve(answer, delivery=DELIVERIES.get(failing.fault, Delivery.WHOLE)) if failing else answer
+
     def _take(self, call: HttpCall) -> HttpAnswer:
         try:
-            document = json.loads(call.body)
-            message_id, to, sender, text = (str(document[key]) for key in ("id", "to", "sender", "text"))
+            message = _message_in(json.loads(call.body))
         except (ValueError, LookupError, TypeError):
             return _error("expected a JSON object with id, to, sender and text", 400)
+        message_id, to = message.id, message.to
         if mobile.objection(to):
             return _error("the receiver is not one phone number", 422)
         planned = self.faults.called(MESSAGES)
@@ -88,7 +111,11 @@ class Api:
             return refusal
         is_slow = planned is not None and planned.fault is SmsFault.DELAY
         taken = self.inbox.take(
-            message_id=message_id, to=international(to), sender=sender, text=text, arrives=not is_slow
+            message_id=message_id,
+            to=international(to),
+            sender=message.sender,
+            text=message.text,
+            arrives=not is_slow,
         )
         if planned is not None and is_slow:
             self.stopping.wait(planned.seconds)
@@ -127,6 +154,7 @@ class Api:
 
     _ROUTES: ClassVar[tuple[tuple[str, str, Callable[..., HttpAnswer]], ...]] = (
         ("POST", "/messages", _take),
+        ("POST", "/batches", _take_batch),
         ("GET", "/messages/([^/]+)", _status),
         ("GET", "/inbox", _messages),
         ("GET", "/inbox/([^/]+)", _messages),
@@ -151,6 +179,19 @@ def listed(messages: Iterable[ReceivedMessage]) -> dict[str, Any]:
             for message in messages
         ]
     }
+
+
+def _message_in(document: Any) -> ReceivedMessage:
+    """Return the message in a document, which did not arrive yet.
+
+    Raises:
+
+        LookupError: It has no message.
+
+        TypeError: The same.
+    """
+    message_id, to, sender, text = (str(document[key]) for key in ("id", "to", "sender", "text"))
+    return ReceivedMessage(id=message_id, to=to, sender=sender, text=text, received_at=None)
 
 
 def _refusal(planned: SmsFaultOrder | None) -> HttpAnswer | None:

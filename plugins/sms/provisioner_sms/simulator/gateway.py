@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import secrets
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Self
 
 import attrs
 
-from provisioner.core.api.errors import MisconfiguredError
-from provisioner.core.api.messages import DeliveryReceipt, ProbeDelivery
+from provisioner.core.api.errors import MisconfiguredError, UnknownOutcomeError
+from provisioner.core.api.messages import DeliveryReceipt, DeliveryState, ProbeDelivery
 from provisioner.core.model.secret import Secret
-from provisioner_sms.exchange import Exchange, ReplyMeaning, ReplyRule
+from provisioner.net.http import HttpClient, Response
+from provisioner_sms.exchange import Exchange, ReplyMeaning, ReplyRule, as_reference, meaning_of_status
 from provisioner_sms.gateway import SmsMessage
 from provisioner_sms.json_http import JsonGateway
-from provisioner_sms.settings import JsonSettings, SimulatorSettings
+from provisioner_sms.providers.interface import NUMBER
+from provisioner_sms.replies import receipt, receipts_of
+from provisioner_sms.settings import TURKEY, JsonSettings, SimulatorSettings
 from provisioner_sms.simulator.simulator import SmsSimulator
 
 #: What a message without a sender comes from.
@@ -25,6 +31,9 @@ class SimulatorGateway:
     """The simulated phone network, elsewhere or inside this process."""
 
     _gateway: JsonGateway
+    _client: HttpClient
+    _url: str
+    _headers: Mapping[str, str | Secret]
     _embedded: SmsSimulator | None
 
     @classmethod
@@ -36,7 +45,7 @@ class SimulatorGateway:
             MisconfiguredError: The embedded simulator cannot start.
         """
         if settings.embedded is None:
-            return cls(gateway=_gateway(settings.url or "", settings.api_key, settings.timeout), embedded=None)
+            return cls._at(settings.url or "", settings.api_key, settings.timeout)
         key = Secret(secrets.token_urlsafe(24))
         try:
             embedded = SmsSimulator.start(settings.embedded, api_key=key)
@@ -44,11 +53,42 @@ class SimulatorGateway:
             raise MisconfiguredError(
                 "the simulator cannot use {path}: {reason}", path=settings.embedded, reason=error.strerror
             ) from None
-        return cls(gateway=_gateway(embedded.url, key, settings.timeout), embedded=embedded)
+        return cls._at(embedded.url, key, settings.timeout, embedded)
+
+    @classmethod
+    def _at(cls, url: str, key: Secret | None, timeout: float, embedded: SmsSimulator | None = None) -> Self:
+        client = HttpClient.open(timeout=timeout)
+        settings = _settings(url, key)
+        return cls(
+            gateway=JsonGateway(settings=settings, client=client, country=TURKEY),
+            client=client,
+            url=url,
+            headers={"Authorization": Secret.around(f"Bearer {key.reveal()}")} if key else {},
+            embedded=embedded,
+        )
 
     def send(self, message: SmsMessage) -> DeliveryReceipt:
         """Hand one message to the simulator."""
         return self._gateway.send(attrs.evolve(message, sender=message.sender or SENDER))
+
+    def send_batch(self, messages: Sequence[SmsMessage]) -> Mapping[str, DeliveryReceipt]:
+        """Hand several messages to the simulator, which answers for each of them."""
+        document = [
+            {"id": one.delivery_id, "to": one.to, "sender": one.sender or SENDER, "text": one.text} for one in messages
+        ]
+        answer = self._client.call(
+            "POST",
+            f"{self._url}/batches",
+            headers={"Content-Type": "application/json", **self._headers},
+            content=Secret.around(json.dumps({"messages": document}, default=Secret.reveal)),
+        )
+        if answer.status != HTTPStatus.OK:
+            meaning, detail = meaning_of_status(answer.status), f"HTTP {answer.status}"
+            return receipts_of(messages, receipt(meaning, detail, retry_after=answer.retry_after))
+        found = _receipts_in(answer)
+        if sorted(one for one, _ in found) != sorted(message.delivery_id for message in messages):
+            raise UnknownOutcomeError("the provider's answer is not about exactly the messages that were sent")
+        return dict(found)
 
     def probe(self, request: ProbeDelivery) -> DeliveryReceipt:
         """Ask the simulator about one message."""
@@ -65,11 +105,34 @@ class SimulatorGateway:
             self._embedded.stop()
 
 
-def _gateway(url: str, api_key: Secret | None, timeout: float) -> JsonGateway:
+def _receipts_in(answer: Response) -> list[tuple[str, DeliveryReceipt]]:
+    """Return what the simulator says of messages, with their IDs.
+
+    Raises:
+
+        UnknownOutcomeError: It says something else.
+    """
+    try:
+        return [(str(one["id"]), _RECEIPTS[one["state"]](str(one["id"]))) for one in json.loads(answer.body)["items"]]
+    except (ValueError, LookupError, TypeError):
+        raise UnknownOutcomeError("the provider's answer is invalid: {detail}", detail="HTTP 200") from None
+
+
+def _accepted(message_id: str) -> DeliveryReceipt:
+    return DeliveryReceipt(state=DeliveryState.ACCEPTED, reference=as_reference(message_id), will_report=True)
+
+
+def _rejected(_: str) -> DeliveryReceipt:
+    return DeliveryReceipt(state=DeliveryState.REJECTED, detail=NUMBER.words)
+
+
+_RECEIPTS: Mapping[str, Callable[[str], DeliveryReceipt]] = {"accepted": _accepted, "rejected": _rejected}
+
+
+def _settings(url: str, api_key: Secret | None) -> JsonSettings:
     headers = {"Authorization": "Bearer {secret:key}"} if api_key else {}
-    settings = JsonSettings(
+    return JsonSettings(
         secrets={"key": api_key} if api_key else {},
-        timeout=timeout,
         send=Exchange(
             url=f"{url}/messages",
             headers=headers,
@@ -94,4 +157,3 @@ def _gateway(url: str, api_key: Secret | None, timeout: float) -> JsonGateway:
             replies=(ReplyRule(status=(200,), body='"sms-simulator"', means=ReplyMeaning.ACCEPTED),),
         ),
     )
-    return JsonGateway.open(settings)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +30,8 @@ CREATE TABLE IF NOT EXISTS messages (
     received_at TEXT
 )
 """
+
+_ADD = "INSERT INTO messages (id, recipient, sender, text, received_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 
 #: Where the plug-in's own texts have the password.
 _PASSWORD = re.compile(r"(?:parolaniz|password): (\S+) ")
@@ -100,12 +102,17 @@ class Inbox:
         """
         with self._connection() as connection:
             row = (message_id, to, sender, text, datetime.now(UTC).isoformat() if arrives else None)
-            cursor = connection.execute(
-                "INSERT INTO messages (id, recipient, sender, text, received_at) VALUES (?, ?, ?, ?, ?)"
-                " ON CONFLICT DO NOTHING",
-                row,
-            )
+            cursor = connection.execute(_ADD, row)
             return cursor.rowcount == 1
+
+    def take_all(self, messages: Iterable[ReceivedMessage]) -> None:
+        """Take messages, all of which arrive now. Those whose IDs are there already change nothing."""
+        now = datetime.now(UTC).isoformat()
+        rows = [(one.id, international(one.to), one.sender, one.text, now) for one in messages]
+        with self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(_ADD, rows)
+            connection.execute("COMMIT")
 
     def deliver(self, message_id: str) -> None:
         """Let a message arrive."""
