@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 
 import attrs
@@ -80,15 +80,12 @@ class RequestInboxes:
         """Return the access requests of a person, without personal data that the person may not read."""
         self.rules.settle()
         authority = self.authority.at_one_moment()
-        rules = RequestAuthority(authority)
-        submitted = self._in_state(RequestState.SUBMITTED)
-        under_way = [*self._in_state(RequestState.APPROVED), *self._in_state(RequestState.EXECUTING)]
-        requesters = self.recent_people.look_up({request.requester for request in submitted})
+        to_decide, error = self._to_decide(authority, person)
         return RequestInbox(
-            to_decide=[request for request in submitted if _decides(rules, request, person, requesters.persons)],
-            error=next(iter(requesters.errors.values()), None),
-            to_carry_out=_carried_out_by(authority, under_way, person),
-            own=self._own(person),
+            to_decide=to_decide,
+            error=error,
+            to_carry_out=self._to_carry_out(authority, person),
+            own=self._own(person, authority),
         )
 
     def steps(self, request: AccessRequest, *, viewer: str) -> RequestSteps:
@@ -107,13 +104,39 @@ class RequestInboxes:
             may_carry_out=is_ready and not_carrying_out is None,
         )
 
-    def _in_state(self, state: RequestState) -> list[AccessRequest]:
-        return list(self.store.access_requests.find(state=state))[::-1]
+    def _to_decide(self, authority: Authority, person: str) -> tuple[list[AccessRequest], TargetError | None]:
+        """Return the requests that a person may decide on, and why some of them may be missing.
 
-    def _own(self, person: str) -> list[AccessRequest]:
+        Of the requests of all others, only the requesters are read, because only a personnel system knows who decides
+        on them; without one, the store leaves them out.
+        """
+        deciders = {person, *authority.delegators(person, Role.SUPERVISOR)}
+        tops = authority.tops(person, {Role.SUPERVISOR})
+        records, people = self.store.access_requests, self.recent_people
+        if people.has_system():
+            found = people.look_up(records.requesters())
+            named = {*deciders, *((None,) if tops is None or tops else ())}
+            submitted = records.submitted_by(one.id for one in found.persons.values() if one.supervisor in named)
+        else:
+            submitted = records.submitted_to(deciders, tops)
+            found = people.look_up({request.requester for request in submitted})
+        rules = RequestAuthority(authority)
+        shown = [request for request in submitted if _decides(rules, request, person, found.persons)]
+        return shown, next(iter(found.errors.values()), None)
+
+    def _to_carry_out(self, authority: Authority, person: str) -> list[AccessRequest]:
+        """Return the requests that a person may carry out."""
+        if not authority.has_any(person, _OFFICERS):
+            return []
+        under_way = self.store.access_requests.under_way(authority.tops(person, _OFFICERS))
+        covered = authority.covered(person, _OFFICERS, {request.unit for request in under_way})
+        rules = RequestAuthority(authority)
+        return [request for request in under_way if request.unit in covered and _carries_out(rules, request, person)]
+
+    def _own(self, person: str, authority: Authority) -> list[AccessRequest]:
         mine = list(islice(self.store.access_requests.find(requester=person), _OWN))
         mine.sort(key=lambda request: not request.state.is_open)
-        return list(Privacy(self.authority, person).shown(mine))
+        return list(Privacy(authority, person).shown(mine))
 
     def _why_not_decided(self, request: AccessRequest, person: str) -> Denial | None:
         found = self.rules.people.look_up([request.requester])
@@ -152,15 +175,6 @@ def _decides(rules: RequestAuthority, request: AccessRequest, person: str, reque
     except DeniedError:
         return False
     return True
-
-
-def _carried_out_by(authority: Authority, requests: Sequence[AccessRequest], person: str) -> list[AccessRequest]:
-    """Return the requests that a person may carry out."""
-    if not authority.has_any(person, _OFFICERS):
-        return []
-    covered: Collection[str | None] = authority.covered(person, _OFFICERS, {request.unit for request in requests})
-    rules = RequestAuthority(authority)
-    return [request for request in requests if request.unit in covered and _carries_out(rules, request, person)]
 
 
 def _carries_out(rules: RequestAuthority, request: AccessRequest, person: str) -> bool:

@@ -51,25 +51,36 @@ class RecentPeople:
         self._people = people
         self._now = now
         self._answers: dict[str, _Answer] = {}
+        self._swept_at: datetime | None = None
         self._failure: _Failure | None = None
         self._lock = threading.Lock()
+
+    def has_system(self) -> bool:
+        """Return whether there is a personnel system; otherwise the store knows all persons."""
+        return self._people.has_system()
 
     def look_up(self, ids: Iterable[str]) -> LookUp:
         """Look up these persons; see :meth:`provisioner.core.engine.people.People.look_up`."""
         wanted, now = set(ids), self._now()
-        if not self._people.has_system():
+        if not self.has_system():
             return self._people.look_up(wanted)
         with self._lock:
-            known = {person_id: answer for person_id, answer in self._answers.items() if answer.is_recent(now)}
-            self._answers = known
-        asked = wanted - known.keys()
+            self._forget(now)
+            known = {person_id: self._answers[person_id] for person_id in wanted & self._answers.keys()}
+        recent = {person_id: answer.person for person_id, answer in known.items() if answer.is_recent(now)}
+        asked = wanted - recent.keys()
         found = self._ask(asked, now)
         with self._lock:
             for person_id in asked - found.errors.keys():
                 self._answers[person_id] = _Answer(now, found.persons.get(person_id))
-        recent = {person_id: known[person_id].person for person_id in wanted & known.keys()}
         persons = {person_id: person for person_id, person in recent.items() if person}
         return LookUp(persons={**persons, **found.persons}, errors=found.errors, answered=found.answered)
+
+    def _forget(self, now: datetime) -> None:
+        """Forget the answers that are too old, once in a while: there can be thousands, and pages ask for few."""
+        if self._swept_at is None or now - self._swept_at >= _LONGEST or now < self._swept_at:
+            self._answers = {key: answer for key, answer in self._answers.items() if answer.is_recent(now)}
+            self._swept_at = now
 
     def _ask(self, ids: Collection[str], now: datetime) -> LookUp:
         """Ask the personnel system, unless it didn't answer a moment ago."""

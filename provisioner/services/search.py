@@ -8,10 +8,11 @@ from itertools import islice
 import attrs
 
 from provisioner.core.governance.authority import Authority
-from provisioner.core.governance.privacy import Privacy
+from provisioner.core.governance.privacy import READERS, Privacy
 from provisioner.core.model import Account, Person, Unit
 from provisioner.core.model.naming import Naming
 from provisioner.store import Store
+from provisioner.store.search import Reach
 
 #: The number of letters or digits from which is searched.
 SHORTEST = 2
@@ -86,7 +87,9 @@ class Search:
         if len(wanted) < SHORTEST:
             return FoundAccounts()
         found: dict[str, Account] = {}
-        for account in self._readable(wanted, Privacy(self.authority, viewer)):
+        authority = self.authority.at_one_moment()
+        reach = Reach(authority.tops(viewer, READERS), viewer)
+        for account in self._readable(wanted, Privacy(authority, viewer), reach):
             if account.login not in found and len(found) == _MOST:
                 return self._named(found.values(), is_complete=False)
             found[account.login] = account
@@ -125,13 +128,16 @@ class Search:
     def _named(self, accounts: Iterable[Account], *, is_complete: bool) -> FoundAccounts:
         return FoundAccounts(items=tuple(self.named(accounts)), is_complete=is_complete)
 
-    def _readable(self, wanted: str, privacy: Privacy) -> Iterator[Account]:
-        """Yield the accounts that fit, the likeliest first; some more than once."""
+    def _readable(self, wanted: str, privacy: Privacy, reach: Reach) -> Iterator[Account]:
+        """Yield the accounts that fit, the likeliest first; some more than once.
+
+        The store leaves out most accounts that the viewer may not read, and *privacy* all others.
+        """
         search = self.store.search
         if beginning := self._login(wanted):
-            yield from privacy.readable(search.by_login(beginning))
-        yield from privacy.readable(search.by_unit(wanted))
-        yield from privacy.readable(search.by_holder(wanted))
+            yield from privacy.readable(search.by_login(beginning, reach))
+        yield from privacy.readable(search.by_unit(wanted, reach))
+        yield from privacy.readable(search.by_holder(wanted, reach))
         digits = "".join(filter(str.isdecimal, wanted))
         if len(digits) >= _DIGITS and not any(map(str.isalpha, wanted)):
             digits = digits if len(digits) >= _WHOLE else digits[-_DIGITS:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, insert, select
+from sqlalchemy import Select, and_, insert, or_, select
 
 from provisioner.core.api.events import Event
 from provisioner.core.governance.access_requests import (
@@ -22,10 +22,22 @@ from provisioner.core.governance.access_requests import (
 from provisioner.core.model import OperationState
 from provisioner.store.db.database import Database
 from provisioner.store.db.reader import Reader
-from provisioner.store.db.rows import Change, as_row, revise
-from provisioner.store.db.tables import operations, requests
+from provisioner.store.db.rows import Change, as_row, models, revise
+from provisioner.store.db.tables import operations, persons, requests
+from provisioner.store.tree import codes_under
 
 _OPEN = [state for state in RequestState if state.is_open]
+_COLUMNS = requests.c.keys()
+
+#: Without an order: SQLite would read all requests in the order of their times, and not only those in these states.
+_SUBMITTED = select(requests).where(requests.c.state == RequestState.SUBMITTED)
+_UNDER_WAY = select(requests).where(requests.c.state.in_([RequestState.APPROVED, RequestState.EXECUTING]))
+_REQUESTERS = select(requests.c.requester).where(requests.c.state == RequestState.SUBMITTED).distinct()
+_CARRIED_OUT = (
+    select(requests)
+    .join(operations, operations.c.id == requests.c.operation)
+    .where(requests.c.state == RequestState.EXECUTING, operations.c.state == OperationState.DONE)
+)
 
 _SUBMIT = insert(requests)
 _REVISE = revise(requests)
@@ -77,12 +89,41 @@ class StoredAccessRequests:
 
     def carried_out(self) -> Sequence[AccessRequest]:
         """Return the requests whose operation is done and that are not archived."""
-        query = (
-            select(requests)
-            .join(operations, operations.c.id == requests.c.operation)
-            .where(requests.c.state == RequestState.EXECUTING, operations.c.state == OperationState.DONE)
-        )
-        return self._requests(query)
+        return models(AccessRequest, _COLUMNS, self._reader.find(_CARRIED_OUT))
+
+    def requesters(self) -> Collection[str]:
+        """Return who has submitted a request that nobody has decided on."""
+        return {person for (person,) in self._reader.find(_REQUESTERS)}
+
+    def submitted_by(self, requesters: Iterable[str], /) -> Sequence[AccessRequest]:
+        """Return the requests of these persons that nobody has decided on, the oldest first."""
+        found = self._reader.among(_SUBMITTED, requests.c.requester, requesters)
+        return _oldest_first(models(AccessRequest, _COLUMNS, found))
+
+    def submitted_to(self, deciders: Iterable[str], tops: Collection[str] | None = ()) -> Sequence[AccessRequest]:
+        """Return the requests that nobody has decided on, of persons whom the store has, the oldest first.
+
+        Args:
+
+            deciders: Those whose requesters have one of these persons as a supervisor.
+
+            tops: And those whose requesters have no supervisor, in the units with these codes and all units below
+                them; ``None`` for all units.
+        """
+        place = persons.c.id.is_not(None) if tops is None else persons.c.unit.in_(codes_under(tops))
+        decided_on = or_(persons.c.supervisor.in_(list(deciders)), and_(persons.c.supervisor.is_(None), place))
+        query = _SUBMITTED.join(persons, persons.c.id == requests.c.requester).where(decided_on)
+        return _oldest_first(self._requests(query))
+
+    def under_way(self, tops: Collection[str] | None = None) -> Sequence[AccessRequest]:
+        """Return the requests that were approved or begun and have not ended, the oldest first.
+
+        Args:
+
+            tops: Only those for the units with these codes and all units below them; ``None`` for all units.
+        """
+        query = _UNDER_WAY if tops is None else _UNDER_WAY.where(requests.c.unit.in_(codes_under(tops)))
+        return _oldest_first(self._requests(query))
 
     def find(
         self, *, state: RequestState | None = None, login: str | None = None, requester: str | None = None
@@ -105,7 +146,11 @@ class StoredAccessRequests:
         if requester is not None:
             query = query.where(requests.c.requester == requester)
         for page in self._reader.pages(query, requests.c.submitted_at, requests.c.id, latest_first=True):
-            yield from (AccessRequest(**row._asdict()) for row in page)
+            yield from models(AccessRequest, _COLUMNS, page)
 
     def _requests(self, query: Select[Any]) -> list[AccessRequest]:
-        return [AccessRequest(**row._asdict()) for row in self._reader.all(query)]
+        return models(AccessRequest, _COLUMNS, self._reader.all(query))
+
+
+def _oldest_first(found: Iterable[AccessRequest]) -> list[AccessRequest]:
+    return sorted(found, key=lambda request: (request.submitted_at, request.id))

@@ -11,8 +11,11 @@ from provisioner.core.api.events import Event
 from provisioner.core.governance.roles import Granted, Revoked, RoleAssignment
 from provisioner.store.db.database import Database
 from provisioner.store.db.reader import Reader
-from provisioner.store.db.rows import Change, add, as_row
+from provisioner.store.db.rows import Change, add, as_row, models
 from provisioner.store.db.tables import grants
+
+_ALL = select(grants).order_by(grants.c.granted_at, grants.c.id)
+_OF_PERSON = _ALL.where(grants.c.person == bindparam("person", type_=grants.c.person.type))
 
 _GRANT = add(grants)
 _REVOKE = delete(grants).where(grants.c.id == bindparam("this"))
@@ -57,9 +60,6 @@ class StoredRoleAssignments:
 
             delegator: Only those in which somebody acts for this person.
         """
-        query = select(grants).order_by(grants.c.granted_at, grants.c.id)
-        if person is not None:
-            query = query.where(grants.c.person == person)
-        if delegator is not None:
-            query = query.where(grants.c.delegator == delegator)
-        return [RoleAssignment(**row._asdict()) for row in self._reader.all(query)]
+        found = self._reader.find(_ALL) if person is None else self._reader.find(_OF_PERSON, person=person)
+        roles = models(RoleAssignment, grants.c.keys(), found)
+        return [one for one in roles if delegator is None or one.delegator == delegator]

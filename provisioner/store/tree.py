@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Select, literal, select
+from sqlalchemy import BindParameter, Select, bindparam, literal, select
 
 from provisioner.core.api.errors import StoreError
 from provisioner.store.db.tables import units
 
 
-def codes_under(codes: Collection[str]) -> Select[tuple[str]]:
+def codes_under(codes: Collection[str] | BindParameter[Any]) -> Select[tuple[str]]:
     """Return a query for these codes of units and those of all units below them, each once."""
     below = select(units.c.code).where(units.c.code.in_(codes)).cte("below", recursive=True)
     below = below.union(select(units.c.code).where(units.c.parent == below.c.code))
@@ -26,12 +26,16 @@ def subtree(code: str) -> Select[Any]:
     return found.order_by(below.c.level, units.c.code)
 
 
-def path(code: str) -> Select[Any]:
-    """Return a query for the units from the top down to this one."""
+def _path() -> Select[Any]:
     columns = units.c.code, units.c.parent
-    above = select(*columns, literal(0).label("level")).where(units.c.code == code).cte("above", recursive=True)
+    this = units.c.code == bindparam("code", type_=units.c.code.type)
+    above = select(*columns, literal(0).label("level")).where(this).cte("above", recursive=True)
     above = above.union_all(select(*columns, above.c.level + 1).where(units.c.code == above.c.parent))
     return select(units).join(above, units.c.code == above.c.code).order_by(above.c.level.desc())
+
+
+#: A query for the units from the top down to the one with this ``code``.
+PATH = _path()
 
 
 def require_tree(parents: Mapping[str, str | None]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, bindparam, select
 
 from provisioner.core.api.events import Event
 from provisioner.core.engine.master_data import UnitChanged
@@ -15,9 +15,12 @@ from provisioner.core.model import Unit
 from provisioner.store import master_data, tree
 from provisioner.store.db.database import Database
 from provisioner.store.db.reader import Reader
+from provisioner.store.db.rows import models
 from provisioner.store.db.tables import events, units
 from provisioner.store.db.transaction import DriverTransaction
 
+_COLUMNS = units.c.keys()
+_AMONG = select(units).where(units.c.code.in_(bindparam("codes", expanding=True))).order_by(units.c.code)
 _IN_USE = select(units).where(units.c.removed_at.is_(None))
 
 
@@ -38,7 +41,8 @@ class StoredUnits:
 
     def get_many(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
         """Return the units with these codes, by code, removed ones too. What does not exist is left out."""
-        return {row.code: Unit(**row._asdict()) for row in self._reader.among(select(units), units.c.code, codes)}
+        found = self._reader.find_among(_AMONG, "codes", codes)
+        return {unit.code: unit for unit in models(Unit, _COLUMNS, found)}
 
     def of_custodian(self, person_id: str, /) -> Sequence[Unit]:
         """Return the units whose custodian this person is, by code."""
@@ -51,7 +55,7 @@ class StoredUnits:
     def all(self) -> Iterator[Unit]:
         """Yield every unit, by code."""
         for page in self._reader.pages(_IN_USE, units.c.code):
-            yield from (Unit(**row._asdict()) for row in page)
+            yield from models(Unit, _COLUMNS, page)
 
     def children(self, code: str, /) -> Sequence[Unit]:
         """Return the units right below the one with this code, by code."""
@@ -63,7 +67,7 @@ class StoredUnits:
 
     def path(self, code: str, /) -> Sequence[Unit]:
         """Return the units from the top down to the one with this code."""
-        return self._units(tree.path(code))
+        return models(Unit, _COLUMNS, self._reader.find(tree.PATH, code=code))
 
     def custodian_named_by(self, login: str, /) -> str | None:
         """Return who last named another custodian for the unit of this account in a list, since it has the account."""
@@ -122,4 +126,4 @@ class StoredUnits:
         return self._database.time(DriverTransaction(connection), self._now)
 
     def _units(self, query: Select[Any]) -> Sequence[Unit]:
-        return [Unit(**row._asdict()) for row in self._reader.all(query)]
+        return models(Unit, _COLUMNS, self._reader.all(query))

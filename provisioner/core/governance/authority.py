@@ -110,6 +110,22 @@ class Authority:
         paths = covering(known, self.records.units, _units_of_rights(person, grants_of))
         return {code for code in codes if has_role(paths.get(code or "", frozenset()))}
 
+    def tops(self, person: str, roles: Collection[Role]) -> Collection[str] | None:
+        """Return the units at or below which a person can have one of these roles now; ``None`` if it can be any unit.
+
+        A delegate may have the role for fewer units than these, so this only narrows what is asked of a store.
+        """
+        if not self.enforced or (Role.ADMINISTRATOR in roles and person in self.administrators):
+            return None
+        at = self.now()
+        held = {one.unit for one in self.records.role_assignments.of(person) if one.role in roles and one.holds(at)}
+        return None if None in held else {code for code in held if code}
+
+    def delegators(self, person: str, role: Role) -> Collection[str]:
+        """Return for whom a person may act in a role now, in any unit, if the delegators may act."""
+        at, held = self.now(), self.records.role_assignments.of(person)
+        return {one.delegator for one in held if one.delegator and one.role is role and one.holds(at)}
+
     def acts_for(self, person: str, delegator: str) -> bool:
         """Whether a person may act for this delegator now, in any role.
 

@@ -44,7 +44,8 @@ MASK = "***"
 #: The number of records for which roles are looked up together.
 _PAGE = 500
 
-_READERS = frozenset({Role.OFFICER, Role.ADMINISTRATOR})
+#: The roles whose holders may read personal data.
+READERS = frozenset({Role.OFFICER, Role.ADMINISTRATOR})
 
 
 @attrs.frozen
@@ -183,7 +184,7 @@ class Privacy:
         try:
             known = accounts(wanted)
             units = {known[login].unit if login in known else None for login in wanted} or {None}
-            return units <= set(self._authority.covered(self._viewer, _READERS, units))
+            return units <= set(self._authority.covered(self._viewer, READERS, units))
         except StoreError:
             return False
 
@@ -274,7 +275,7 @@ class Privacy:
             DeniedError: The viewer may not; the cure names who may.
         """
         if not self.may_read(record):
-            able = self._authority.who(_READERS, getattr(record, _KINDS[type(record)].unit))
+            able = self._authority.who(READERS, getattr(record, _KINDS[type(record)].unit))
             raise DeniedError(
                 "{person} may not read personal data here",
                 cure="it can be read by {people}, and by the persons whom it concerns",
@@ -308,18 +309,18 @@ class Privacy:
             DeniedError: The viewer may not read it, or the ID is unknown, which the error doesn't reveal.
         """
         is_own = person_id == self._viewer
-        if is_own or self._authority.has_any(self._viewer, _READERS):
+        if is_own or self._authority.has_any(self._viewer, READERS):
             person = find(person_id)
             if person and self.may_read(person):
                 return person
-            if person is None and (is_own or self._authority.covered(self._viewer, _READERS, [None])):
+            if person is None and (is_own or self._authority.covered(self._viewer, READERS, [None])):
                 return None
         raise DeniedError(
             "{viewer} may not read the data of {person}, or person {person} is unknown",
             cure="it can be read by {people}, by officers of the person's unit, and by the person",
             viewer=self._viewer,
             person=person_id,
-            people=self._authority.named(self._authority.who(_READERS)),
+            people=self._authority.named(self._authority.who(READERS)),
         )
 
     def _readable(self, records: Collection[RecordT]) -> list[bool]:
@@ -352,7 +353,7 @@ class Privacy:
         """Return those of these units in which the viewer may read."""
         wanted = set(codes)
         if unknown := wanted - self._covered.keys():
-            covered = self._authority.covered(self._viewer, _READERS, unknown)
+            covered = self._authority.covered(self._viewer, READERS, unknown)
             self._covered |= {code: code in covered for code in unknown}
         return {code for code in wanted if self._covered[code]}
 

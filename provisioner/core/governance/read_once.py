@@ -42,12 +42,25 @@ class PlacesReadOnce:
 
     def __init__(self, records: UnitPlaces) -> None:
         self._records = records
-        #: Returns the units from the top down to one.
-        self.path: Callable[[str], Sequence[Unit]] = cache(records.path)
+        self._known: dict[str, Unit | None] = {}
 
     def get_many(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
         """Return the units with these codes, by code. What does not exist is left out."""
-        return self._records.get_many(codes)
+        wanted = list(dict.fromkeys(codes))
+        if unknown := [code for code in wanted if code not in self._known]:
+            self._known |= {**dict.fromkeys(unknown), **self._records.get_many(unknown)}
+        return {code: unit for code in wanted if (unit := self._known[code])}
+
+    def path(self, code: str, /) -> Sequence[Unit]:
+        """Return the units from the top down to one; a store lets no unit be above itself."""
+        if code not in self._known:
+            self._known |= {code: None, **{unit.code: unit for unit in self._records.path(code)}}
+        branch: list[Unit] = []
+        above: str | None = code
+        while above and (unit := self.get_many([above]).get(above)):
+            branch.append(unit)
+            above = unit.parent
+        return branch[::-1]
 
     def custodian_named_by(self, login: str, /) -> str | None:
         """Return who last named another custodian for this account's unit in a list, since the unit has the account."""

@@ -1,11 +1,11 @@
-"""Models as rows. The other way round is ``Model(**row._asdict())``: columns are named like fields."""
+"""Models as rows, and the other way round: columns are named like fields."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 from sqlalchemy import Column, ColumnElement, Insert, Table, bindparam, literal_column, update
@@ -20,6 +20,24 @@ Change = tuple[UpdateBase, Row]
 
 #: The execution option of a statement that must find the row it changes, because somebody may have been faster.
 MUST_FIND = "must_find"
+
+
+ModelT = TypeVar("ModelT")
+
+
+def models(kind: type[ModelT], names: Iterable[str], rows: Iterable[Iterable[Any]]) -> list[ModelT]:
+    """Return rows as models.
+
+    Args:
+
+        kind: The class of the models.
+
+        names: The names of the columns, which are those of the fields.
+
+        rows: The rows, each with its values in this order.
+    """
+    fields = list(names)
+    return [kind(**dict(zip(fields, row, strict=True))) for row in rows]
 
 
 def as_row(model: attrs.AttrsInstance) -> Row:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 #: The revision of Alembic that these tables have. Revisions are counted, so a later one is larger.
-REVISION = "0028"
+REVISION = "0033"
 
 
 def create(database: Database) -> None:

@@ -579,6 +579,9 @@ requests = Table(
     Column("archive_sha256", String(64)),
     Index(None, "submitted_at", "id"),
     Index(None, "state", "submitted_at", "id"),
+    # The inbox of a person: what waits in the units of the person, and the person's own.
+    Index(None, "state", "unit"),
+    Index(None, "requester", "submitted_at", "id"),
     sqlite_with_rowid=False,
 )
 

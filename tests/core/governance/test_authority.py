@@ -496,3 +496,39 @@ class TestDelegable:
 
     def test_is_everything_where_authority_is_not_enforced(self, known: Known) -> None:
         Authority(records=known, enforced=False, now=lambda: NOW).require_delegable(Role.OFFICER, "stranger")
+
+
+class TestReach:
+    """Where a person can have a role, for queries that leave out all other places."""
+
+    @pytest.mark.parametrize(
+        ("grants", "tops"),
+        [
+            ([], set()),
+            ([role("x", Role.OFFICER, "46")], {"46"}),
+            ([role("x", Role.OFFICER, "46"), role("x", Role.AUDITOR, "47")], {"46"}),
+            ([role("x", Role.OFFICER, "46"), role("x", Role.OFFICER, "s1", delegator="y")], {"46", "s1"}),
+            ([role("x", Role.OFFICER, "46", ends_at=NOW)], set()),
+            ([role("x", Role.OFFICER, "46"), role("x", Role.OFFICER)], None),
+        ],
+    )
+    def test_is_never_smaller_than_the_role(
+        self, authority: Authority, known: Known, grants: list[RoleAssignment], tops: set[str] | None
+    ) -> None:
+        """A request in a unit that the query leaves out waits for nobody."""
+        known.grants[:] = grants
+
+        assert authority.tops("x", {Role.OFFICER}) == tops
+
+    def test_of_an_administrator_is_everywhere(self, authority: Authority) -> None:
+        assert authority.tops("admin", {Role.OFFICER, Role.ADMINISTRATOR}) is None
+        assert authority.tops("admin", {Role.OFFICER}) == set()
+
+    def test_has_those_for_whom_the_person_acts(self, authority: Authority, known: Known) -> None:
+        known.grants[:] = [
+            role("x", Role.SUPERVISOR, delegator="y"),
+            role("x", Role.SUPERVISOR, delegator="z", ends_at=NOW),
+            role("x", Role.OFFICER, delegator="w"),
+        ]
+
+        assert authority.delegators("x", Role.SUPERVISOR) == {"y"}

@@ -25,6 +25,8 @@ class Counted:
     """Roles and units that count how often they are read."""
 
     reads: Counter[str] = attrs.field(factory=Counter)
+    #: The codes of the units that were asked for, without their places.
+    asked: Counter[str] = attrs.field(factory=Counter)
 
     def of(self, person: str, /) -> Sequence[RoleAssignment]:
         self.reads[person] += 1
@@ -39,7 +41,9 @@ class Counted:
         return [UNIT] if code == UNIT.code else []
 
     def get_many(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
-        return {code: UNIT for code in codes if code == UNIT.code}
+        wanted = list(codes)
+        self.asked.update(wanted)
+        return {code: UNIT for code in wanted if code == UNIT.code}
 
     def custodian_named_by(self, login: str, /) -> str | None:
         return f"who named the custodian for {login}"
@@ -64,4 +68,19 @@ def test_the_place_of_a_unit_is_read_once(records: Counted) -> None:
     assert [units.path("46"), units.path("gone"), units.path("46")] == [[UNIT], [], [UNIT]]
     assert records.reads == {"46": 1, "gone": 1}
     assert units.get_many(["46", "gone"]) == {"46": UNIT}
+    assert not records.asked
     assert units.custodian_named_by("il46") == "who named the custodian for il46"
+
+
+def test_a_unit_is_read_once(records: Counted) -> None:
+    """A search asks for the units of each page of accounts, and for those above them."""
+    units = PlacesReadOnce(records)
+
+    assert [units.get_many(["46"]), units.get_many(["46", "gone"]), units.get_many(["gone"])] == [
+        {"46": UNIT},
+        {"46": UNIT},
+        {},
+    ]
+    assert records.asked == {"46": 1, "gone": 1}
+    assert units.path("46") == [UNIT]
+    assert not records.reads

@@ -12,7 +12,7 @@ from provisioner.core.governance.incidents import Incident
 from provisioner.core.model import Unit
 from provisioner.store.db.database import Database
 from provisioner.store.db.opening import database_at
-from provisioner.store.db.rows import MUST_FIND, add, as_row, put, revise
+from provisioner.store.db.rows import MUST_FIND, add, as_row, models, put, revise
 from provisioner.store.db.schema import create
 from provisioner.store.db.tables import troubles, units
 from tests.store.conftest import NOON
@@ -32,6 +32,12 @@ def _database(tmp_path: Path) -> Iterator[Database]:
 def names(database: Database) -> list[str]:
     with database.read() as connection:
         return [row.name for row in connection.execute(units.select())]
+
+
+def test_a_model_is_read_from_its_row() -> None:
+    row = as_row(UNIT)
+
+    assert models(Unit, row, [tuple(row.values())]) == [UNIT]
 
 
 def test_a_row_has_every_field_of_the_model_and_no_other() -> None:
