@@ -123,9 +123,13 @@ class TcpProxy:
             self._listen()
 
     def _listen(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self._listener = self._open()
         self._accepting = threading.Thread(target=self._accept, args=(self._listener,), name="proxy", daemon=True)
         self._accepting.start()
+
+    def _open(self) -> socket.socket:
+        """Return a socket that listens on the port."""
+        return socket.create_server(("127.0.0.1", self.port))
 
     def _refuse(self) -> None:
         """Stop listening, and close every connection."""
