@@ -256,6 +256,15 @@ class Store:
         self.expect_current()
         return Mover(source=self._database, destination=destination, event=event, watch=watch).move(rehearsal=rehearsal)
 
+    def require_own_sessions(self) -> None:
+        """Check that no pool lets several connections share a session of the server.
+
+        Raises:
+
+            StoreError: One does, or the store cannot be read.
+        """
+        self._database.require_own_sessions()
+
     def lost_tail(self) -> Head | None:
         """Return where the audit log once ended, if this store ends earlier; ``None`` if no loss is known.
 

@@ -23,6 +23,7 @@ def check_store(config: LoadedConfiguration, now: Clock) -> Iterator[CheckResult
     try:
         open_store(config, now).close()
         with Store.create(store_address(config)) as store:  # it is there, so this only shows that it can be written
+            store.require_own_sessions()
             lost, head_file = store.lost_tail(), store.head_file
             known = store.clock.known_times()
     except ProvisionerError as error:

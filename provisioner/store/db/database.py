@@ -122,15 +122,17 @@ class Database(ABC):
         """
         return now
 
-    def connection(self, *, schema: str) -> Mapping[str, Any]:
-        """Return what the driver needs for a connection of its own; nothing if there can be none.
-
-        Args:
-
-            schema: The schema in which names are looked up.
-        """
-        _ = schema
+    def connection(self) -> Mapping[str, Any]:
+        """Return what the driver needs for a connection of its own; nothing if there can be none."""
         return {}
+
+    def require_own_sessions(self) -> None:  # noqa: B027 - a file has no sessions
+        """Check that each connection of this process has a session of the server to itself.
+
+        Raises:
+
+            StoreError: A pool in between gives one session to several connections, or the database failed.
+        """
 
     @abstractmethod
     def contains(self, column: Column[str], letters: Sequence[str]) -> ColumnElement[bool]:

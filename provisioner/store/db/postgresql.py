@@ -45,7 +45,7 @@ from provisioner.core.api.errors import StoreError
 from provisioner.store.db import tables
 from provisioner.store.db.database import Database
 from provisioner.store.db.ports import Transaction
-from provisioner.store.db.postgresql_errors import is_unreachable, store_error
+from provisioner.store.db.postgresql_errors import is_unreachable, shared_sessions, store_error
 from provisioner.store.db.server_clock import ServerClock
 from provisioner.store.db.types import UtcDateTime
 
@@ -194,12 +194,23 @@ class PostgresqlDatabase(Database):
 
         return ServerClock(read)
 
-    def connection(self, *, schema: str) -> Mapping[str, Any]:
-        """Return the arguments of psycopg, whose plans are always made for the rows that are there."""
+    def connection(self) -> Mapping[str, Any]:
+        """Return the arguments of psycopg."""
         _, arguments = self.writer.dialect.create_connect_args(self.writer.url)
-        options = f"{arguments.pop('options', '')} -c search_path={schema} -c plan_cache_mode=force_custom_plan"
         password = {"password": self._address.password.reveal()} if self._address.password else {}
-        return {**_CONNECTION, **arguments, **password, "options": options.strip()}
+        return {**_CONNECTION, **arguments, **password}
+
+    def require_own_sessions(self) -> None:
+        """Ask over two connections for the process of the server that serves them."""
+        import psycopg
+
+        try:
+            with psycopg.connect(**self.connection()) as one, psycopg.connect(**self.connection()) as other:
+                served = [{_server_process(connection) for _ in range(_PROBES)} for connection in (one, other)]
+        except psycopg.Error as error:
+            raise self.error(error) from None
+        if served[0] & served[1] or max(map(len, served)) > 1:
+            raise shared_sessions(self.place)
 
     def contains(self, column: Column[str], letters: Sequence[str]) -> ColumnElement[bool]:
         """Return whether a text matches a regular expression."""
@@ -276,6 +287,17 @@ class PostgresqlDatabase(Database):
             connection.exec_driver_sql(connection.get_execution_options()[_OPENING])
 
         return engine
+
+
+#: How often each of two connections asks who serves it.
+_PROBES = 3
+
+
+def _server_process(connection: Any) -> int:
+    """Return the number of the server's process that serves a transaction."""
+    [number] = connection.execute("SELECT pg_backend_pid()").fetchone()
+    connection.commit()
+    return int(number)
 
 
 _NOW: Select[datetime] = select(func.clock_timestamp(type_=UtcDateTime()))

@@ -10,6 +10,8 @@ _IDLE = ("25P03", "57P05")
 _LOCKED = ("55P03", "40P01")
 #: The server is a stand-by, or the role lacks a right.
 _READ_ONLY = ("25006", "42501")
+#: A prepared statement is not in the session in which it was prepared.
+_MIXED_UP = ("26000", "42P05")
 #: What the server keeps is damaged.
 _DAMAGED = ("XX001", "XX002")
 #: The class of errors about values; their texts quote the value.
@@ -46,7 +48,22 @@ def store_error(cause: BaseException, place: str) -> StoreError:
             cure="try again; if it stays busy, look for the transaction that holds it in pg_stat_activity",
             place=place,
         )
-    return _refusal(cause, state, place)
+    return shared_sessions(place) if state in _MIXED_UP else _refusal(cause, state, place)
+
+
+def shared_sessions(place: str) -> StoreError:
+    """Say that a pool gives a session of the server to several connections.
+
+    Args:
+
+        place: The database's name in messages.
+    """
+    return StoreError(
+        "the store {place} is reached through a pool in which several connections share a session, such as PgBouncer "
+        "in transaction mode",
+        cure="connect directly to the server, or set 'pool_mode = session' in PgBouncer",
+        place=place,
+    )
 
 
 def _refusal(cause: BaseException, state: str | None, place: str) -> StoreError:

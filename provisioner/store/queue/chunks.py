@@ -40,6 +40,10 @@ CHUNK = 200
 #: How often a run looks whether its operations were carried out, in seconds.
 INTERVAL = 0.2
 
+#: Lets a session find the tables of the queue, with plans that are made for the rows that are there. PgBouncer takes no
+#: such settings when a connection is opened.
+SESSION = f"SET search_path = {SCHEMA}; SET plan_cache_mode = force_custom_plan"
+
 _SEARCH_PATH = f"SELECT set_config('search_path', '{SCHEMA}, ' || current_setting('search_path'), true)"
 _VERSION = f"SELECT obj_description(to_regnamespace('{SCHEMA}'), 'pg_namespace')"
 _MAKE = f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE; CREATE SCHEMA {SCHEMA}; SET LOCAL search_path = {SCHEMA}"
@@ -100,8 +104,8 @@ class ChunkQueue:
 
     @property
     def connection(self) -> Mapping[str, Any]:
-        """What psycopg needs to connect to the queue."""
-        return self._database.connection(schema=SCHEMA)
+        """What psycopg needs to connect to the queue. :data:`SESSION` is the first statement on each connection."""
+        return self._database.connection()
 
     def prepare(self) -> None:
         """Make the tables of the queue, unless those of this version are there.
@@ -123,8 +127,9 @@ class ChunkQueue:
 
         Raises:
 
-            StoreError: It hasn't.
+            StoreError: It hasn't, or notifications can't reach workers.
         """
+        self._database.require_own_sessions()
         with self._database.read() as connection:
             if connection.exec_driver_sql(_VERSION).scalar() != _version():
                 raise StoreError(

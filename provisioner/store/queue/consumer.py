@@ -23,6 +23,7 @@ from provisioner.store.queue.chunks import QUEUE, TASK
 
 if TYPE_CHECKING:
     import procrastinate
+    import psycopg
 
 log = Logger(__name__)
 
@@ -49,8 +50,8 @@ class ChunkConsumer:
 
     Args:
 
-        connection: What psycopg needs to connect to the queue. It has to be a direct connection, because notifications
-            don't pass through PgBouncer.
+        connection: What psycopg needs to connect to the queue. It needs a session of the server to itself,
+            because notifications don't pass through PgBouncer in transaction mode.
 
         carry_out: Carries out the operations with these IDs; called in several threads. It raises
             :class:`ChunkStopped` if it was stopped before it could.
@@ -101,7 +102,12 @@ class ChunkConsumer:
         import procrastinate
 
         connector = procrastinate.PsycopgConnector(
-            kwargs=dict(self.connection), min_size=1, max_size=self.at_once + 3, timeout=10, reconnect_timeout=30
+            kwargs=dict(self.connection),
+            configure=_configure,
+            min_size=1,
+            max_size=self.at_once + 3,
+            timeout=10,
+            reconnect_timeout=30,
         )
         app = procrastinate.App(connector=connector)
         again = procrastinate.RetryStrategy(retry_exceptions=[ChunkStopped])
@@ -120,6 +126,11 @@ class ChunkConsumer:
         except Exception as error:  # the operations are found again by the next look for due ones
             reason = {"reason": str(error)} if isinstance(error, ProvisionerError) else {}
             log.error("chunk_failed", error=type(error).__name__, at=raised_at(error), **reason)
+
+
+async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
+    await connection.execute(chunks.SESSION)
+    await connection.commit()
 
 
 async def _rescue(app: procrastinate.App) -> None:

@@ -14,6 +14,7 @@ from provisioner.core.api.errors import BusyError, StoreError
 from provisioner.core.api.events import OperationPlanned
 from provisioner.core.model import OperationKind, OperationState
 from provisioner.store import Store
+from provisioner.store.queue import chunks
 from provisioner.store.queue.chunks import CHUNK, ChunkQueue, QueueDepth
 from tests.store.conftest import NOON, Story
 
@@ -83,6 +84,7 @@ def test_a_batch_is_analyzed_at_once_and_workers_keep_no_general_plan(
     rows = database.execute("SELECT reltuples FROM pg_class WHERE relname = 'procrastinate_jobs'").fetchone()
     assert rows == (3.0,)
     with psycopg.connect(**queue.connection) as connection:
+        connection.execute(chunks.SESSION)
         assert connection.execute("SHOW plan_cache_mode").fetchone() == ("force_custom_plan",)
 
 
