@@ -57,13 +57,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     options = parser.parse_args()
     for warnings in options.warnings:
-        ratios = []
+        rates, shares = [], []
         for _ in range(options.rounds):
             ours = told("this build", sys.executable, warnings, CONFIG + MORE_CONFIG)
             if options.baseline:
-                ratios.append(told("baseline", options.baseline, warnings, CONFIG).seconds / ours.seconds)
-        if ratios:
-            print(f"{warnings:6} warnings: {statistics.median(ratios):.2f} times the rate of the baseline", flush=True)
+                theirs = told("baseline", options.baseline, warnings, CONFIG)
+                rates.append(theirs.seconds / ours.seconds)
+                shares.append(theirs.processor / ours.processor)
+        if rates:
+            print(
+                f"{warnings:6} warnings: {statistics.median(rates):.2f} times the rate of the baseline,"
+                f" {statistics.median(shares):.2f} times by processor time",
+                flush=True,
+            )
 
 
 def told(name: str, python: str, warnings: int, config: str) -> Measured:

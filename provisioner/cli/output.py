@@ -141,22 +141,23 @@ class Output:
 
     def text(self, template: str | Text, /, **values: object) -> str:
         """Return a sentence in the language asked for. What the values hold is made visible."""
-        return self._phrasing.text(template, **values)
+        return self.phrasing.text(template, **values)
 
     def said(self, text: Text) -> str:
         """Return *text* in the language asked for, with what it quotes of our own. Its values are made visible."""
-        return self._phrasing.said(text)
+        return self.phrasing.said(text)
 
     def translated(self, sentence: str) -> str:
         """Return a sentence that a message quotes in the language asked for, with times where people are."""
-        return self._phrasing.translated(sentence)
+        return self.phrasing.translated(sentence)
 
     def word(self, value: StrEnum) -> str:
         """Return a state or a kind in the language asked for."""
-        return self._phrasing.word(value)
+        return self.phrasing.word(value)
 
     @property
-    def _phrasing(self) -> Phrasing:
+    def phrasing(self) -> Phrasing:
+        """What puts sentences into the language asked for. For many sentences, ask for it once."""
         return Phrasing(catalogue=self._catalogue(), time=self._time)
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

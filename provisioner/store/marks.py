@@ -11,7 +11,7 @@ from provisioner.core.api.events import DeadlineMet, DutyConfirmed
 from provisioner.core.api.rules import MetDeadline
 from provisioner.store.db.database import Database
 from provisioner.store.db.reader import Reader
-from provisioner.store.db.rows import Change, Row, put
+from provisioner.store.db.rows import Change, Row, fields_of, put
 from provisioner.store.db.tables import marks
 
 MEET = put(marks, marks.c.at, marks.c.met_at)
@@ -45,6 +45,6 @@ class StoredMarks:
         """Return which deadlines of these accounts or other subjects were met, by subject."""
         found: dict[str, list[MetDeadline]] = defaultdict(list)
         for row in self._reader.among(select(marks), marks.c.subject, subjects):
-            fields = row._asdict()
+            fields = fields_of(row)
             found[fields.pop("subject")].append(MetDeadline(**fields))
         return found

@@ -42,11 +42,11 @@ def parse(number: str | None, regions: tuple[str, ...]) -> str:
     if parsed.extension:
         raise RefusedError("the registered number has an extension", cure=_CURE)
     # The library would read letters as the keys they stand on, and the digits behind a decimal point like all others.
-    if mobile.objection(number) or not phonenumbers.is_valid_number(parsed):
+    kind = phonenumbers.number_type(parsed)
+    if mobile.objection(number) or kind == PhoneNumberType.UNKNOWN:
         raise RefusedError("the registered number is not a valid phone number", cure=_CURE)
     if phonenumbers.region_code_for_number(parsed) not in regions:
         raise RefusedError("the registered number is a foreign number", cure=_CURE)
-    kind = phonenumbers.number_type(parsed)
     if kind == PhoneNumberType.FIXED_LINE:
         raise RefusedError("the registered number is a landline", cure=_CURE)
     if kind not in _MOBILE:

@@ -189,5 +189,5 @@ def resume(session: Session, *, due: bool, dry_run: bool) -> ExitCode:
 
         followed = follow(session, app, run, more=more)
         for notice in notices():
-            session.output.lines(notice_line(notice, session.output))
+            session.output.lines(notice_line(notice, session.output.phrasing))
         return followed or code

@@ -215,7 +215,7 @@ def _tell(output: Output, reports: Iterable[Report]) -> None:
         if isinstance(report, Refusal):
             output.say("{login}: {action}: not done: {why}", login=report.login, action=action, why=said(report.reason))
         else:
-            output.lines(notice_line(report, output))
+            output.lines(notice_line(report, output.phrasing))
 
 
 def _waiting(postponed: Postponed) -> Text:

@@ -9,6 +9,7 @@ from typing import Self
 from provisioner.cli.output import Output
 from provisioner.cli.render.policy_documents import notice_document
 from provisioner.core.policy.notifier import Notice
+from provisioner.phrasing import Phrasing
 
 #: How many octets are kept in memory.
 IN_MEMORY = 256 * 1024
@@ -47,23 +48,21 @@ class SaidNotices:
 
     def add(self, notices: Iterable[Notice]) -> None:
         """Note what happened to some notices."""
-        line_of = self._document if self._output.is_json else self._sentence
+        phrasing, is_json = self._output.phrasing, self._output.is_json
         for notice in notices:
-            self._lines.write(f"{line_of(notice)}\n")
+            line = self._document(notice, phrasing) if is_json else notice_line(notice, phrasing)
+            self._lines.write(f"{line}\n")
             self._count += 1
 
-    def _document(self, notice: Notice) -> str:
-        return self._output.json(notice_document(notice, self._output.said))
-
-    def _sentence(self, notice: Notice) -> str:
-        return notice_line(notice, self._output)
+    def _document(self, notice: Notice, phrasing: Phrasing) -> str:
+        return self._output.json(notice_document(notice, phrasing.said))
 
 
-def notice_line(notice: Notice, output: Output) -> str:
+def notice_line(notice: Notice, phrasing: Phrasing) -> str:
     """Return for people whether a person was told."""
-    login, action = notice.subject, output.word(notice.deadline.action)
+    login, action = notice.subject, phrasing.word(notice.deadline.action)
     if notice.error:
-        why = output.said(notice.error.text)
-        return output.text("{login}: {action}: not notified: {why}", login=login, action=action, why=why)
+        why = phrasing.said(notice.error.text)
+        return phrasing.text("{login}: {action}: not notified: {why}", login=login, action=action, why=why)
     person = notice.recipient
-    return output.text("{login}: {action}: {person} was notified", login=login, action=action, person=person)
+    return phrasing.text("{login}: {action}: {person} was notified", login=login, action=action, person=person)

@@ -487,10 +487,9 @@ class Channel(Gateway):
 
     def addressed(self, person: Person) -> Person:
         """Return a person as the plug-in sees one: the mobile number is the number to which the channel sends."""
-        number = person.confirmed_mobile if self.number is mobile.NumberKind.OTHER else person.mobile
         return attrs.evolve(
             person,
-            mobile=number,
+            mobile=self._number_of(person),
             other_mobile=None,
             other_mobile_confirmed_by=None,
             other_mobile_confirmed_at=None,
@@ -519,9 +518,12 @@ class Channel(Gateway):
                 )
             )
 
+    def _number_of(self, person: Person) -> str | None:
+        return person.confirmed_mobile if self.number is mobile.NumberKind.OTHER else person.mobile
+
     def _number_objection(self, person: Person) -> Text | None:
         """Return why the channel may not use this person's number; ``None`` if it may, or needs none."""
-        number = (self.addressed(person).mobile or "") if self.uses_number else ""
+        number = (self._number_of(person) or "") if self.uses_number else ""
         return mobile.objection(number) if any(map(str.isdigit, number)) else None
 
     def obstacle(self, person: Person) -> Text | None:

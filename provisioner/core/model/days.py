@@ -22,9 +22,10 @@ def days_after(moment: datetime, days: int, zone: ZoneInfo) -> datetime:
     """Return the same time of day *days* days later, in UTC; earlier if negative."""
     if not days:
         return moment
-    local, later = moment.astimezone(zone), (moment + timedelta(days=days)).astimezone(zone)
-    if local.utcoffset() == later.utcoffset() and not later.fold:
-        return later.astimezone(UTC)
+    later = moment + timedelta(days=days)
+    local = later.astimezone(zone)
+    if moment.astimezone(zone).utcoffset() == local.utcoffset() and not local.fold:
+        return later if later.tzinfo is UTC else later.astimezone(UTC)
     return _in_utc(_wall(moment, zone) + timedelta(days=days), zone)
 
 

@@ -95,7 +95,8 @@ class Text:
         for template in self.templates:
             if not _placeholders(template) <= names:
                 return False
-        return all(value.is_complete for value in self.values.values() if isinstance(value, Text))
+        quoted = [value for value in self.values.values() if isinstance(value, Text)]
+        return all(text.is_complete for text in quoted) if quoted else True
 
     @property
     def templates(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain
 from queue import Empty, SimpleQueue
 
@@ -160,9 +160,15 @@ class _Result:
         for notice in self.message.notices if self.is_told_apart else ():
             yield attrs.evolve(self.message, id=notice.delivery_id, notices=[notice])
 
-    def notices(self) -> Iterator[Notice]:
-        for notice in () if self.is_told_apart or self.is_again else self.message.notices:
-            yield attrs.evolve(notice, error=self.error, tried=self.tried, reference=self.reference)
+    @cached_property
+    def notices(self) -> Sequence[Notice]:
+        """The notices of the message, each with its result."""
+        if self.is_told_apart or self.is_again:
+            return ()
+        return [
+            attrs.evolve(notice, error=self.error, tried=self.tried, reference=self.reference)
+            for notice in self.message.notices
+        ]
 
     def ended(self, at: datetime) -> NoticeEnded:
         return NoticeEnded(
@@ -235,7 +241,7 @@ class _Jobs:
         """Yield the notices of the jobs that ended, in the order in which they were started."""
         while self._untold and self._untold[0] not in self._running:
             for result in self._untold.popleft().result().results:
-                yield from result.notices()
+                yield from result.notices
 
 
 @attrs.frozen(kw_only=True)
@@ -442,7 +448,7 @@ class Notifier:
             if result.begun:
                 yield result.ended(self.now())
             if result.is_told:
-                yield from map(purpose.met, result.notices())
+                yield from map(purpose.met, result.notices)
 
     def _outcome(self, messages: Sequence[_Message], known: LookUp, lease: Lease | None) -> _Outcome:
         """Send messages, in a thread of their own."""

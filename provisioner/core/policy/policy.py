@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import combinations, product
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -212,7 +213,7 @@ _Met = Mapping[str, Mapping[Action, MetDeadline]]
 
 
 def _unmet(deadlines: Iterable[Deadline], met: _Met) -> list[Deadline]:
-    return sorted((deadline for deadline in deadlines if _is_open(deadline, met)), key=lambda deadline: deadline.at)
+    return sorted([deadline for deadline in deadlines if _is_open(deadline, met)], key=attrgetter("at"))
 
 
 def _without_needless_warnings(deadlines: list[Deadline]) -> list[Deadline]:

@@ -27,6 +27,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         """Write times for SQLite in one step: the journal writes very many, and SQLAlchemy needs thrice as long."""
         return _sqlite_time if dialect.name == "sqlite" else super().bind_processor(dialect)
 
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
+        """Read times of SQLite in one step as well."""
+        return _time_of_sqlite if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+
     def process_bind_param(self, value: datetime | None, _: Dialect) -> datetime | None:
         """Refuse naive times; SQLite, which drops the zone, is only ever given UTC."""
         return None if value is None else _in_utc(value)
@@ -43,6 +47,11 @@ def _sqlite_time(value: datetime | None) -> str | None:
     if value is None:
         return None
     return _in_utc(value).replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+def _time_of_sqlite(value: str | None) -> datetime | None:
+    """Return a time that SQLite kept without its zone."""
+    return None if value is None else datetime.fromisoformat(f"{value}+00:00")
 
 
 def _in_utc(value: datetime) -> datetime:
