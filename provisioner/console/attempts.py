@@ -12,13 +12,15 @@ from datetime import datetime, timedelta
 import attrs
 
 from provisioner.console.sessions import ConsoleSession
+from provisioner.net.addresses import line_of
 from provisioner.oidc.client import Challenge
 
 #: How long a person may take at the provider.
 LONGEST = timedelta(minutes=10)
 
-#: How many log-ins may be under way. Beyond that, the oldest one is forgotten.
-_ROOM = 20_000
+#: How many log-ins may be under way, and how many from one network address: many people can share one. Beyond that, the
+#: oldest one is forgotten, first of the same address: nobody can push out what others have begun.
+_ROOM, _ROOM_OF_ADDRESS = 20_000, 500
 
 
 @attrs.frozen(kw_only=True)
@@ -28,6 +30,8 @@ class LogInAttempt:
     challenge: Challenge
     #: The hash of what the browser holds.
     browser: bytes = attrs.field(repr=False)
+    #: The network from which the request came.
+    line: str
     #: The page that is shown afterwards.
     wanted: str
     #: The session whose person confirms a change; ``None`` for a log-in.
@@ -47,13 +51,17 @@ class LogInAttempts:
         self._lock = threading.Lock()
         #: In the order in which they began.
         self._attempts: dict[str, LogInAttempt] = {}
+        #: The states of the log-ins that began in each network, in the same order.
+        self._lines: dict[str, dict[str, None]] = {}
 
-    def begin(self, browser: str, *, wanted: str, session: ConsoleSession | None) -> Challenge:
+    def begin(self, browser: str, *, address: str, wanted: str, session: ConsoleSession | None) -> Challenge:
         """Begin a log-in.
 
         Args:
 
             browser: What only this browser holds.
+
+            address: The network address of the person's computer.
 
             wanted: The page that is shown afterwards, as a path of the console.
 
@@ -66,10 +74,16 @@ class LogInAttempts:
             began_at=self._now(),
             again=session is not None,
         )
-        attempt = LogInAttempt(challenge=challenge, browser=_hash(browser), wanted=wanted, session=session)
+        attempt = LogInAttempt(
+            challenge=challenge, browser=_hash(browser), line=line_of(address), wanted=wanted, session=session
+        )
         with self._lock:
-            self._forget(challenge.began_at)
+            self._forget(challenge.began_at, room=_ROOM - 1)
+            same = self._lines.get(attempt.line, {})
+            if len(same) >= _ROOM_OF_ADDRESS:
+                self._remove(next(iter(same)))
             self._attempts[challenge.state] = attempt
+            self._lines.setdefault(attempt.line, {})[challenge.state] = None
         return challenge
 
     def end(self, state: str, browser: str) -> LogInAttempt | None:
@@ -82,19 +96,27 @@ class LogInAttempts:
             browser: What only this browser holds.
         """
         with self._lock:
-            self._forget(self._now())
+            self._forget(self._now(), room=_ROOM)
             attempt = self._attempts.get(state)
             if attempt is None or not hmac.compare_digest(attempt.browser, _hash(browser)):
                 return None
-            return self._attempts.pop(state)
+            return self._remove(state)
 
-    def _forget(self, at: datetime) -> None:
+    def _forget(self, at: datetime, *, room: int) -> None:
         while self._attempts:
             oldest = next(iter(self._attempts))
             is_over = self._attempts[oldest].challenge.began_at + LONGEST <= at
-            if not is_over and len(self._attempts) < _ROOM:
+            if not is_over and len(self._attempts) <= room:
                 return
-            del self._attempts[oldest]
+            self._remove(oldest)
+
+    def _remove(self, state: str) -> LogInAttempt:
+        attempt = self._attempts.pop(state)
+        same = self._lines[attempt.line]
+        del same[state]
+        if not same:
+            del self._lines[attempt.line]
+        return attempt
 
 
 def _hash(browser: str) -> bytes:

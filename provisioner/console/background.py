@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
@@ -23,6 +24,7 @@ class Background:
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(_MOST, thread_name_prefix="runs")
+        self._stopped = threading.Event()
         self._looking = ThreadPoolExecutor(1, thread_name_prefix="looking")
 
     def wait_for(self, *runs: Run) -> Future[Exception | None]:
@@ -43,8 +45,28 @@ class Background:
         """
         return self._looking.submit(look)
 
+    def repeat(self, act: Callable[[], object], *, every: float) -> None:
+        """Do something again and again, until the console stops. What fails is tried again the next time.
+
+        Args:
+
+            act: Does it.
+
+            every: After how many seconds it is done, and done again.
+        """
+
+        def run() -> None:
+            while not self._stopped.wait(every):
+                try:
+                    act()
+                except Exception as error:
+                    log.warning("console_routine_failed", error=type(error).__name__, at=raised_at(error))
+
+        threading.Thread(target=run, name="routines", daemon=True).start()
+
     def close(self) -> None:
         """Wait until the runs and the looks have ended, or stopped between two steps."""
+        self._stopped.set()
         self._looking.shutdown(cancel_futures=True)
         self._pool.shutdown()
 

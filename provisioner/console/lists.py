@@ -19,8 +19,11 @@ KEPT = timedelta(minutes=30)
 #: How many lists are kept at most; the oldest is dropped.
 _MOST_LISTS = 20
 
-#: How many runs are kept whose progress can be read.
-_MOST_RUNS = 100
+#: How many runs are kept whose progress can be read: of all persons, and of one. With each, its list is kept.
+_MOST_RUNS, _MOST_RUNS_OF_PERSON = 100, 10
+
+#: How many accounts the runs that have ended have together. The oldest ones are dropped.
+_MOST_ITEMS = 100_000
 
 
 @attrs.frozen(kw_only=True)
@@ -125,10 +128,21 @@ class Lists:
         with self._lock:
             self._uploaded.pop(applied.id, None)
             self._applied.pop(applied.id, None)
-            ended = [one.id for one in self._applied.values() if one.under_way.done()]
-            for list_id in ended[: max(0, len(self._applied) + 1 - _MOST_RUNS)]:
-                del self._applied[list_id]
             self._applied[applied.id] = applied
+            self._drop_runs(applied)
+
+    def _drop_runs(self, latest: AppliedList) -> None:
+        """Drop runs that have ended, the oldest first, until there are few enough, and they are small enough."""
+        own = sum(one.person == latest.person for one in self._applied.values())
+        ended = [one for one in self._applied.values() if one.under_way.done() and one is not latest]
+        items = sum(len(one.run.items) for one in ended)
+        for one in ended:
+            is_own = one.person == latest.person
+            are_own_too_many = is_own and own > _MOST_RUNS_OF_PERSON
+            if are_own_too_many or len(self._applied) > _MOST_RUNS or items > _MOST_ITEMS:
+                del self._applied[one.id]
+                items -= len(one.run.items)
+                own -= is_own
 
     def _drop_old(self) -> None:
         oldest = self._now() - KEPT

@@ -27,6 +27,8 @@ from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model.log_ins import LogInWay
 from provisioner.services.application import Application
 
+_HOUR = 3600
+
 #: How long requests that are being answered may take when the server stops, in seconds.
 _GRACE = 20
 
@@ -78,6 +80,7 @@ def serve(
         log_config=None,
         timeout_graceful_shutdown=_GRACE,
     )
+    console.background.repeat(app.keyed_requests.forget_old, every=_HOUR)
     url = settings.url if site else f"http://{host}:{port}"
     try:
         _Server(config, stop=stop, ready=lambda: ready(url)).run(sockets=[listener])

@@ -36,6 +36,8 @@ class RequestInbox:
     to_carry_out: Sequence[AccessRequest]
     #: Those that the person submitted: first those that can still change, then the others, the latest first.
     own: Sequence[AccessRequest]
+    #: Whether these are all of the person's own.
+    own_is_complete: bool
 
     @property
     def waiting(self) -> int:
@@ -81,11 +83,13 @@ class RequestInboxes:
         self.rules.settle()
         authority = self.authority.at_one_moment()
         to_decide, error = self._to_decide(authority, person)
+        own = self._own(person, authority)
         return RequestInbox(
             to_decide=to_decide,
             error=error,
             to_carry_out=self._to_carry_out(authority, person),
-            own=self._own(person, authority),
+            own=own[:_OWN],
+            own_is_complete=len(own) <= _OWN,
         )
 
     def steps(self, request: AccessRequest, *, viewer: str) -> RequestSteps:
@@ -134,9 +138,10 @@ class RequestInboxes:
         return [request for request in under_way if request.unit in covered and _carries_out(rules, request, person)]
 
     def _own(self, person: str, authority: Authority) -> list[AccessRequest]:
-        mine = list(islice(self.store.access_requests.find(requester=person), _OWN))
-        mine.sort(key=lambda request: not request.state.is_open)
-        return list(Privacy(authority, person).shown(mine))
+        """Return the latest requests of a person, and one more if there are more; the open ones first."""
+        mine = list(islice(self.store.access_requests.find(requester=person), _OWN + 1))
+        latest = sorted(mine[:_OWN], key=lambda request: not request.state.is_open)
+        return list(Privacy(authority, person).shown([*latest, *mine[_OWN:]]))
 
     def _why_not_decided(self, request: AccessRequest, person: str) -> Denial | None:
         found = self.rules.people.look_up([request.requester])

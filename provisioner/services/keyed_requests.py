@@ -100,6 +100,15 @@ class KeyedRequests:
             time=earlier.begun_at,
         )
 
+    def forget_old(self) -> None:
+        """Forget the keys that are no longer known, with the answers.
+
+        Raises:
+
+            StoreError: The store failed. They stay.
+        """
+        self.store.keyed_requests.forget_old(self.now())
+
     def _carried_out(
         self, actor: str, key: str, act: Callable[[], KeyedAnswer], refuse: Callable[[Exception], KeyedAnswer]
     ) -> KeyedAnswer:

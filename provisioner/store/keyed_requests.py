@@ -27,6 +27,9 @@ _ANSWER = (
     .where(_THIS)
     .values({name: bindparam(name) for name in ("status", "media_type", "body", "location")})
 )
+_FORGET_OLD = delete(keyed_requests).where(
+    keyed_requests.c.expires_at <= bindparam("now", type_=keyed_requests.c.expires_at.type)
+)
 _FORGET = delete(keyed_requests).where(_THIS)
 _ANSWERED = tuple(field.name for field in attrs.fields(KeyedAnswer))
 
@@ -80,7 +83,7 @@ class StoredKeyedRequests:
         }
         with self._lock:
             with self._database.write() as connection:
-                connection.execute(delete(keyed_requests).where(keyed_requests.c.expires_at <= at))
+                connection.execute(_FORGET_OLD, {"now": at})
                 found = connection.execute(_READ, _place(actor, key)).first()
                 if found is None:
                     connection.execute(_ADD, row)
@@ -114,6 +117,20 @@ class StoredKeyedRequests:
         """
         with self._database.write() as connection:
             connection.execute(_FORGET, _place(actor, key))
+
+    def forget_old(self, at: datetime) -> None:
+        """Forget the requests that need not be kept any longer.
+
+        Args:
+
+            at: The time, in UTC.
+
+        Raises:
+
+            StoreError: The store failed. The requests stay.
+        """
+        with self._database.write() as connection:
+            connection.execute(_FORGET_OLD, {"now": at})
 
     def end(self, actor: str, key: str) -> None:
         """Note that this process no longer works on a request."""

@@ -39,6 +39,16 @@ def test_an_answer_is_given_again_until_it_is_too_old(store: Store) -> None:
     assert begin(store, at=DAY) is None
 
 
+def test_answers_are_forgotten_although_no_other_request_comes(store: Store) -> None:
+    """They contain personal data, and stayed until somebody sent another request with a key."""
+    begin(store)
+    begin(store, key="l", at=timedelta(seconds=1))
+    store.keyed_requests.forget_old(NOON + DAY)
+
+    assert begin(store) is None
+    assert begin(store, key="l", at=timedelta(seconds=1))
+
+
 def test_a_request_that_ended_without_an_answer_is_not_under_way(store: Store) -> None:
     begin(store)
     store.keyed_requests.end("a", "k")

@@ -9,6 +9,7 @@ from litestar.response import Response
 
 from provisioner.console.failures import Failure, failure_of
 from provisioner.console.pages.log_in import require_proof
+from provisioner.console.paging import Part
 from provisioner.console.routing import changes, reads
 from provisioner.console.visit import Visit, Visiting, required
 from provisioner.core.api.errors import InputError, Problem, ProvisionerError
@@ -23,9 +24,16 @@ _MOST = 100
 @reads("/operations")
 def stuck(visit: Visiting) -> Response[str]:
     """Show the operations that did not work, or not yet."""
-    found = visit.app.operations.stuck(viewer=visit.person, limit=_MOST)
-    names = visit.app.persons.names(operation.actor for operation in (*found.unfinished, *found.failed))
-    return visit.page("operations.html", stuck=found, names=names)
+    found = visit.app.operations.stuck(viewer=visit.person, limit=_MOST + 1)
+    unfinished, failed = found.unfinished[:_MOST], found.failed[:_MOST]
+    return visit.page(
+        "operations.html",
+        unfinished=unfinished,
+        failed=failed,
+        are_all_unfinished=len(found.unfinished) <= _MOST,
+        are_all_failed=len(found.failed) <= _MOST,
+        names=visit.app.persons.names(operation.actor for operation in (*unfinished, *failed)),
+    )
 
 
 @changes("/operations/{operation_id:str}/retry")
@@ -43,8 +51,8 @@ def retry(visit: Visiting, operation_id: FromPath[str]) -> Response[Any]:
 @reads("/held")
 def held(visit: Visiting) -> Response[str]:
     """Show the runs that wait for a release."""
-    found = visit.app.held_runs.readable(viewer=visit.person)
-    return visit.page("held.html", runs=found, names=visit.app.persons.names(one.run.actor for one in found))
+    found = Part.of(visit.app.held_runs.readable(viewer=visit.person), visit.incoming.query, "part")
+    return visit.page("held.html", runs=found, names=visit.app.persons.names(one.run.actor for one in found.items))
 
 
 @reads("/held/{run_id:str}")

@@ -69,7 +69,8 @@ def hand_over(visit: Visiting, login: FromPath[str]) -> Response[Any]:
 @reads("/handovers")
 def records(visit: Visiting) -> Response[str]:
     """Show the records that the person may read."""
-    return visit.page("handovers.html", records=visit.app.handovers.readable(viewer=visit.person, limit=_MOST))
+    found = visit.app.handovers.readable(viewer=visit.person, limit=_MOST + 1)
+    return visit.page("handovers.html", records=found[:_MOST], is_complete=len(found) <= _MOST)
 
 
 @reads("/handovers/{operation_id:str}")

@@ -27,9 +27,9 @@ _MISSING = Text("the description is missing")
 def incidents(visit: Visiting) -> Response[str]:
     """Show the incidents that the person may read, the open ones first."""
     service = visit.app.incidents
-    found = {state: service.readable(viewer=visit.person, state=state, limit=_MOST) for state in IncidentState}
-    names = visit.app.persons.names(one.incident.reporter for handled in found.values() for one in handled)
-    return visit.page("incidents.html", found=found, names=names)
+    found = {state: service.readable(viewer=visit.person, state=state, limit=_MOST + 1) for state in IncidentState}
+    names = visit.app.persons.names(one.incident.reporter for handled in found.values() for one in handled[:_MOST])
+    return visit.page("incidents.html", found=found, most=_MOST, names=names)
 
 
 @reads("/incidents/new")

@@ -108,7 +108,7 @@ def leave_for_provider(visit: Visit, wanted: str, *, session: ConsoleSession | N
     """
     way, site = _way(visit), visit.console.site
     browser = visit.incoming.cookies.get(site.cookie_name(AT_PROVIDER), "") or secrets.token_urlsafe(32)
-    challenge = way.attempts.begin(browser, wanted=wanted, session=session)
+    challenge = way.attempts.begin(browser, address=visit.address, wanted=wanted, session=session)
     with way.asking() as client:
         address = client.address_for(challenge)
     visit.set_cookies.append(site.cookie(AT_PROVIDER, browser, longest=int(LONGEST.total_seconds())))

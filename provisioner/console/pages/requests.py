@@ -8,6 +8,7 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from provisioner.console.failures import failure_of
+from provisioner.console.paging import Part
 from provisioner.console.routing import changes, reads
 from provisioner.console.visit import Visit, Visiting, required
 from provisioner.core.api.errors import InputError, Problem, ProvisionerError
@@ -23,8 +24,11 @@ _FIELDS = ("login", "kind", "to", "reason")
 def inbox(visit: Visiting) -> Response[str]:
     """Show the requests that wait for the person."""
     found = visit.app.inboxes.of(visit.person)
-    requests = [*found.to_decide, *found.to_carry_out, *found.own]
-    return visit.page("inbox.html", inbox=found, names=_names(visit, *requests))
+    to_decide = Part.of(found.to_decide, visit.incoming.query, "decide")
+    to_carry_out = Part.of(found.to_carry_out, visit.incoming.query, "carry-out")
+    shown = [*to_decide.items, *to_carry_out.items, *found.own]
+    names = visit.app.persons.names(request.requester for request in shown)
+    return visit.page("inbox.html", inbox=found, to_decide=to_decide, to_carry_out=to_carry_out, names=names)
 
 
 @reads("/requests/new")
@@ -100,9 +104,9 @@ def _kind(given: str) -> OperationKind:
     raise InputError([Problem(field="kind", message=Text("choose what is to be done"))])
 
 
-def _names(visit: Visit, *requests: AccessRequest) -> Any:
+def _names(visit: Visit, request: AccessRequest) -> Any:
     parts = ("requester", "recipient", "approver", "approver_for", "officer", "officer_for", "mobile_confirmed_by")
-    return visit.app.persons.names(getattr(request, part) for request in requests for part in parts)
+    return visit.app.persons.names(getattr(request, part) for part in parts)
 
 
 HANDLERS = (inbox, new, submit, show, approve, reject, execute)
