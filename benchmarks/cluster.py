@@ -6,8 +6,11 @@ and one operation at a time in each worker, so that two cores are enough. The se
 same time in one worker; the bare loop claims rows of a table with SKIP LOCKED, waits as long, and writes that they are
 done. The chunks are small, so that all workers get some.
 
+With ``--due N``, a sweep of N due accounts begins while two workers are idle, and what is measured is the time from its
+begin to the first call of the target.
+
 Only ratios of one run mean anything, because the workers, the server and this program share the cores. Usage:
-``python benchmarks/cluster.py [--accounts N] [--rounds N] [--chunk N]``.
+``python benchmarks/cluster.py [--accounts N] [--rounds N] [--chunk N] [--due N]``.
 """
 
 from __future__ import annotations
@@ -51,9 +54,18 @@ from provisioner.core.api.messages import ChannelReport, DeliveryReceipt, Delive
 CHANGE, PROBE = float(os.environ["CHANGE"]), float(os.environ["PROBE"])
 
 
+def note_first():
+    try:
+        with open(os.environ["FIRST"], "x") as file:
+            file.write(str(time.time()))
+    except FileExistsError:
+        pass
+
+
 class Slow:
     @hookimpl
     def account_create(self, request):
+        note_first()
         time.sleep(CHANGE)
         return Receipt(outcome=Outcome.APPLIED)
 
@@ -106,6 +118,17 @@ parallel = 256
 distribute = true
 listen = "127.0.0.1:0"
 look_every_seconds = 300
+sweep_at = ["00:00"]
+[rules.rotation]
+rule = "auto-rotate"
+[notices]
+quiet_hours = ""
+"""
+
+#: Accounts whose rotation is due, as the engine would have opened them four weeks ago.
+DUE = """INSERT INTO accounts (login, domain, unit, kind, holder, state, opened_at, password_changed_at, next_deadline)
+    SELECT 'd' || n, 'meb.gov.tr', 'u0', 'unit', '1', 'open', now() - interval '28 days', now() - interval '28 days',
+        now() - interval '1 hour' FROM generate_series(1, %s) n
 """
 
 
@@ -120,7 +143,11 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--chunk", type=int, default=25)
+    parser.add_argument("--due", type=int)
     options = parser.parse_args()
+    if options.due:
+        sweep(options.due)
+        return
     chunks.CHUNK = options.chunk
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with Durable() as server, tempfile.TemporaryDirectory() as place:
@@ -146,6 +173,34 @@ def main() -> None:
     print(f"from the plan to the first operation that has ended: {spread(firsts)} s")
 
 
+def sweep(due: int) -> None:
+    """Print how long a sweep takes to its first call of a target."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    with Durable() as server, tempfile.TemporaryDirectory() as place, ExitStack() as stack:
+        folder = Path(place)
+        config = prepare(server, folder, 1)
+        first = folder / "first"
+        os.environ |= {"CHANGE": "0.02", "PROBE": "0.02", "FIRST": str(first)}
+        for _ in range(2):
+            stack.enter_context(working(folder, 8))
+        time.sleep(10)  # the workers make the sweep of today, in which nothing is due
+        with administrator(server, "provisioner") as connection:
+            connection.execute("UPDATE rule_sets SET since = now() - interval '1 year'")
+            connection.execute(DUE, [due])
+            connection.execute("ANALYZE")
+        stop = threading.Event()
+        app = stack.enter_context(application(config, mode=Mode(distributes=True), stop=stop))
+        begun = time.time()
+        sweeping = threading.Thread(target=app.deadlines.sweep().run.wait)
+        sweeping.start()
+        while sweeping.is_alive() and not (first.exists() and first.read_text()):
+            time.sleep(0.01)
+        planned = sum(app.store.operations.count_unended().values())
+        stop.set()
+        sweeping.join()
+        print(f"first call {float(first.read_text()) - begun:.2f} s after the begin of a sweep; {planned} were planned")
+
+
 def spread(found: Sequence[float]) -> str:
     return f"{statistics.median(found):.2f} ({min(found):.2f} to {max(found):.2f})"
 
@@ -157,7 +212,7 @@ def prepare(server: PrivatePostgresql, folder: Path, accounts: int) -> LoadedCon
     (folder / "slow-1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: slow\nVersion: 1\n")
     (folder / "slow-1.dist-info/entry_points.txt").write_text("[provisioner.plugins]\nslow = slow\n")
     sys.path.insert(0, str(folder))
-    os.environ |= {"CHANGE": "0", "PROBE": "0", "PYTHONPATH": str(folder)}
+    os.environ |= {"CHANGE": "0", "PROBE": "0", "FIRST": "/dev/null", "PYTHONPATH": str(folder)}
     with administrator(server) as connection:
         connection.execute(f"CREATE DATABASE provisioner OWNER {server.user}")
     password = server.folder / "password"
@@ -229,13 +284,13 @@ def claimed(server: PrivatePostgresql, rows: int, threads: int, seconds: float) 
 
 
 @contextmanager
-def administrator(server: PrivatePostgresql) -> Iterator[psycopg.Connection[tuple[int]]]:
+def administrator(server: PrivatePostgresql, database: str = "postgres") -> Iterator[psycopg.Connection[tuple[int]]]:
     with psycopg.connect(
         host=server.host,
         port=server.port,
         user=server.admin,
         password=server.admin_password.reveal(),
-        dbname="postgres",
+        dbname=database,
         autocommit=True,
     ) as connection:
         yield connection

@@ -42,6 +42,10 @@ from provisioner.core.reconcile.verification import VerifiedAccount, Verifier
 #: The number of due accounts that are read together.
 PAGE = 500
 
+#: The same after the first page, if workers share the operations: enough of them for all workers, because a page ends
+#: with its last operation.
+SHARED_PAGE = 4000
+
 #: The number of accounts that are verified before the sweep can be stopped.
 VERIFIED_TOGETHER = 50
 
@@ -138,7 +142,8 @@ class Sweep:
         yield from self._trying(self._watch())
         closures: list[DueAction] = []
         began_at = self._now()
-        for page in _pages(_each_once(self.agenda.schedule.due(began_at))):
+        further = SHARED_PAGE if self.engine.distribution else PAGE
+        for page in _pages(_each_once(self.agenda.schedule.due(began_at)), PAGE, further):
             if self.is_stopped:
                 return
             yield from self._on_page(page, closures)
@@ -568,6 +573,8 @@ def _each_once(accounts: Iterator[Account]) -> Iterator[Account]:
             yield account
 
 
-def _pages(items: Iterator[ItemT], size: int = PAGE) -> Iterator[list[ItemT]]:
+def _pages(items: Iterator[ItemT], size: int, further: int | None = None) -> Iterator[list[ItemT]]:
+    """Yield items in pages. Those after the first one may have another size."""
     while page := list(islice(items, size)):
         yield page
+        size = further or size

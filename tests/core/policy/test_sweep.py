@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime, time, timedelta
@@ -43,6 +44,7 @@ from provisioner.core.policy.sweep import Postponed, Swept
 from provisioner.rules.duties import BackupDuty, Custodian
 from provisioner.rules.passwords import AutoRotate, RenewOrClose
 from provisioner.rules.retention import Retention
+from provisioner.store.db.reader import Reader
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import Fault, FaultChannel, FaultTarget
 from provisioner.testing.harness import INITIATOR, Harness
@@ -91,6 +93,22 @@ class World:
         """The texts of the notices on a phone."""
         assert person.mobile
         return [notice.text for notice in self.phones.inner.notices(person.mobile)]
+
+
+@attrs.define
+class IdleWorkers:
+    """Workers that take operations and do nothing."""
+
+    #: How many operations were waited for together.
+    waited_for: list[int] = attrs.field(factory=list)
+
+    def hand_out(self, ids: Sequence[str], /) -> Sequence[str]:
+        return ids
+
+    def returned(self, ids: Collection[str], _: threading.Event, /) -> Iterator[Sequence[str]]:
+        if ids:
+            self.waited_for.append(len(ids))
+        yield list(ids)
 
 
 @pytest.fixture(name="world")
@@ -725,7 +743,7 @@ class TestRescheduling:
         units = [attrs.evolve(OFFICE, code=f"o{n:03}", login=f"sube{n:03}") for n in range(20)]
         harness.know(units=units, persons=[AYSE])
         harness.open([unit.code for unit in units])
-        monkeypatch.setattr("provisioner.store.db.reader.CHUNK", 5)
+        monkeypatch.setitem(Reader.pages.__kwdefaults__ or {}, "size", 5)
         saved: list[str] = []
         save = harness.store.schedule.save
 
@@ -1052,6 +1070,23 @@ class TestDigest:
         assert len(sweep(harness)) == 20
         assert [len(world.told(person)) for person in persons] == [1] * 4
         assert sweep(harness) == []
+
+    def test_workers_get_a_small_page_at_once_and_large_ones_then(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """With small pages, most workers would be idle: each page waits for its last operation."""
+        monkeypatch.setattr("provisioner.core.policy.sweep.PAGE", 2)
+        monkeypatch.setattr("provisioner.core.policy.sweep.SHARED_PAGE", 5)
+        units = [attrs.evolve(OFFICE, code=f"o{n}", login=f"b{n:02}") for n in range(9)]
+        harness = world.start(RuleSet(name="all", rules=(AutoRotate(),)))
+        harness.know(units=units, persons=[AYSE])
+        sweep(harness)
+        harness.open([unit.code for unit in units])
+        world.clock.advance(28 * DAY)
+        harness.engine.distribution = workers = IdleWorkers()
+
+        assert len(sweep(harness)) == 9
+        assert workers.waited_for == [2, 5, 2]
 
     def test_two_crashes_send_a_warning_once_more_only(self, world: World) -> None:
         def crash(events: Sequence[Event]) -> None:
