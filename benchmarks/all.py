@@ -170,6 +170,8 @@ def commands(base: Build, *arguments: str, rounds: int) -> Iterator[Round]:
         lines = {"bare": [sys.executable, "-c", "pass"]}
         for name, build in (("ours", OURS), ("base", base)):
             lines[name] = build.command(one_account(build, Path(place) / name), *arguments)
+        for line in lines.values():
+            sample(line)  # the first run compiles modules, which takes time and memory
         for _ in range(rounds):
             yield {name: sample(line) for name, line in lines.items()}
 

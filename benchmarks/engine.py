@@ -203,7 +203,7 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0, metavar="MS")
     options = parser.parse_args()
     if len(options.accounts) == 1:
-        gc.set_threshold(20_000)  # as the command line does
+        gc.set_threshold(100_000)  # as the command line does
         run(options.accounts[0], options.targets, options.rotated, options.known, options.latency / 1000)
         return
     others = {name: value for name, value in vars(options).items() if name != "accounts"}

@@ -9,11 +9,11 @@ from typing import NoReturn
 
 def main() -> NoReturn:
     """Run the command line of this process, and exit."""
+    gc.set_threshold(100_000)  # what a command imports and makes mostly lives until its end; searching it takes 5 %
     from provisioner.cli.root import root
     from provisioner.cli.streams import open_standard_streams
 
     open_standard_streams()
-    gc.set_threshold(20_000)  # what a command makes mostly lives until its end, and is not worth looking at again
     if reconfigure := getattr(sys.stdout, "reconfigure", None):
         reconfigure(errors="replace")  # a name with a letter that the terminal does not know is no reason to fail
     try:

@@ -13,7 +13,6 @@ from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.roles import Role
 from provisioner.core.model import Account, AccountState, MessageState, PasswordDelivery
 from provisioner.core.model.text import Text
-from provisioner.core.policy.follow_up import changed
 from provisioner.services.ids import Named, find_id
 from provisioner.services.parts import Clock
 from provisioner.store import Store
@@ -136,6 +135,8 @@ class Deliveries:
         return [attrs.evolve(delivery, state=state) if dry_run else self._again(delivery) for delivery in found]
 
     def _report_password(self, delivery_id: str, state: MessageState, *, actor: str = "") -> bool:
+        from provisioner.core.policy.follow_up import changed
+
         while delivery := self.store.deliveries.find(delivery_id):
             if state.rank <= delivery.state.rank:
                 return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -24,9 +25,11 @@ from provisioner.core.engine.preview import Preview, preview
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.privacy import Privacy
 from provisioner.core.model import Operation, OperationState, StepError
-from provisioner.core.policy.follow_up import Followed
-from provisioner.core.policy.notifier import Notice
 from provisioner.store import Store
+
+if TYPE_CHECKING:
+    from provisioner.core.policy.follow_up import Followed
+    from provisioner.core.policy.notifier import Notice
 
 #: Errors that are raised before an operation begins.
 _PREVENTING = (ClockError, InputError, NotReadyError)
@@ -333,6 +336,8 @@ class Runs:
 
     def _renewals(self, notices: list[Notice]) -> Iterator[Operation]:
         """Follow up messages with passwords, and yield the operations that make new ones."""
+        from provisioner.core.policy.notifier import Notice
+
         for followed in self.follow_up():
             if isinstance(followed, Operation):
                 yield followed

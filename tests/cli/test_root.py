@@ -40,7 +40,8 @@ NOT_TO_SHOW_ONE = {
 
 #: What must not be imported to change an account, without a terminal: other services, and what only shows.
 NOT_TO_CHANGE_ONE = {
-    "colorama", "phonenumbers", "pygments", "rich", "provisioner.audit.follower", "provisioner.services.adoption",
+    "colorama", "phonenumbers", "pygments", "rich", "provisioner.audit.follower",
+    "provisioner.core.policy.follow_up", "provisioner.core.policy.notifier", "provisioner.services.adoption",
     "provisioner.services.audit_log", "provisioner.services.collectors", "provisioner.services.health_check",
     "provisioner.services.inbox", "provisioner.services.unit_list",
 }  # fmt: skip
