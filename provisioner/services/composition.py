@@ -196,7 +196,11 @@ class Composition:
             lease=self.journal.lease,
             takeover_wait=takeover_wait,
             allowances=allowances_of(self.config, self.store, self.now),
-            dispatch=Dispatch(recent=self.store.deliveries.recent, rules=self.config.delivery_rules()),
+            dispatch=Dispatch(
+                recent=self.store.deliveries.recent,
+                last_number=self.store.deliveries.last_number,
+                rules=self.config.delivery_rules(),
+            ),
         )
 
 

@@ -25,7 +25,6 @@ from provisioner.store.db.prepared import run
 from provisioner.store.db.reader import Reader
 from provisioner.store.db.rows import MUST_FIND, Change, Row, add, as_row, put
 from provisioner.store.db.tables import OPEN_MESSAGES, UNDELIVERED_MESSAGES, accounts, deliveries, message_parts
-from provisioner.store.db.transaction import DriverTransaction
 from provisioner.store.db.types import UtcDateTime
 
 #: How many messages of an account are read to decide on the next one.
@@ -192,7 +191,9 @@ CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
     DeliverySettled: _settled,
 }
 
-#: Read for each message that is sent, so it is compiled once.
+#: Read for each message that is sent.
+_LAST_NUMBER = select(func.max(deliveries.c.number)).where(deliveries.c.login == bindparam("login"))
+
 _RECENT = (
     select(deliveries)
     .where(deliveries.c.login == bindparam("login"))
@@ -220,9 +221,13 @@ class StoredDeliveries:
 
     def recent(self, login: str, /) -> Sequence[PasswordDelivery]:
         """Return the last messages of an account, the latest first."""
-        with self._database.read() as connection:
-            rows = DriverTransaction(connection).find(_RECENT, login=login)
+        rows = self._database.find(_RECENT, login=login)
         return [PasswordDelivery(**dict(zip(_NAMES, row, strict=True))) for row in rows]
+
+    def last_number(self, login: str, /) -> int:
+        """Return the number of the last message of an account; 0 if there is none."""
+        [(number,)] = self._database.find(_LAST_NUMBER, login=login)
+        return number or 0
 
     def of_operation(self, operation_id: str, /) -> Sequence[PasswordDelivery]:
         """Return the messages of an operation, the earliest first."""

@@ -52,10 +52,13 @@ class Dispatch:
 
         recent: Returns the last messages of an account, the latest first.
 
+        last_number: Returns the number of the last message of an account; 0 if there is none.
+
         rules: What holds for the messages of each channel, by its name.
     """
 
     recent: Callable[[str], Sequence[PasswordDelivery]] = lambda _: ()
+    last_number: Callable[[str], int] = lambda _: 0
     rules: Mapping[str, DeliveryRules] = attrs.field(factory=dict)
 
     def rules_of(self, channel: str) -> DeliveryRules:
@@ -64,7 +67,7 @@ class Dispatch:
 
     def next_number(self, login: str) -> int:
         """Return the number of the next message of an account."""
-        return max((delivery.number for delivery in self.recent(login)), default=0) + 1
+        return self.last_number(login) + 1
 
     def failed(self, login: str, marks: Mapping[NumberKind, str | None]) -> Sequence[PasswordDelivery]:
         """Return the messages of an account to these numbers that were not delivered since the last one that was.

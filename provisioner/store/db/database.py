@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from sqlalchemy import Column, ColumnElement, Connection, Engine, MetaData
+from sqlalchemy import Column, ColumnElement, Connection, Engine, MetaData, Select
 from sqlalchemy.exc import SQLAlchemyError
 
 from provisioner.core.api.errors import StoreError
 from provisioner.store.address import StoreAddress, address_of
-from provisioner.store.db.ports import Transaction
+from provisioner.store.db.ports import Rows, Transaction
 from provisioner.store.db.transaction import DriverTransaction
 
 
@@ -169,6 +169,22 @@ class Database(ABC):
         """
         with self.failures(), self.look() as connection:
             yield connection
+
+    def find(self, query: Select[Any], **values: object) -> Rows:
+        """Return the rows of a query that is read very often, so that it is compiled only once.
+
+        Args:
+
+            query: The query.
+
+            values: Its values, by name: texts or numbers.
+
+        Raises:
+
+            StoreError: The database failed.
+        """
+        with self.read() as connection:
+            return DriverTransaction(connection).find(query, **values)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

@@ -18,17 +18,29 @@ from typing import Any
 
 import attrs
 import tenacity
-from sqlalchemy import Column, ColumnElement, Connection, Engine, MetaData, and_, create_engine, event, make_url
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    MetaData,
+    Select,
+    and_,
+    create_engine,
+    event,
+    make_url,
+)
 from sqlalchemy.engine.url import URL
 from sqlalchemy.exc import ArgumentError
 
 from provisioner import files
 from provisioner.core.api.errors import StoreError
 from provisioner.store.db.database import Database
-from provisioner.store.db.ports import Transaction
+from provisioner.store.db.ports import Rows, Transaction
 from provisioner.store.db.sqlite_copying import copy_file, expect_integrity
 from provisioner.store.db.sqlite_errors import damaged, linked, store_error
 from provisioner.store.db.tables import metadata
+from provisioner.store.db.transaction import DriverTransaction
 
 #: How many seconds a writer waits for another one.
 BUSY_TIMEOUT = 5.0
@@ -106,6 +118,11 @@ class SqliteDatabase(Database):
         """Begin a transaction that only reads."""
         with self._same_file(), self.reader.begin() as connection:
             yield connection
+
+    def find(self, query: Select[Any], **values: object) -> Rows:
+        """Return the rows. One query sees one state by itself; a transaction would take as long as the query."""
+        with self.failures(), self._same_file(), self.reader.connect() as connection:
+            return DriverTransaction(connection).find(query, **values)
 
     def error(self, cause: BaseException) -> StoreError:
         """Return an error of the driver as one of ours."""
