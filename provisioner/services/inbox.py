@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import islice
 
 import attrs
 
@@ -115,7 +114,7 @@ class RequestInboxes:
         on them; without one, the store leaves them out.
         """
         deciders = {person, *authority.delegators(person, Role.SUPERVISOR)}
-        tops = authority.tops(person, {Role.SUPERVISOR})
+        tops = self.store.units.narrow(authority.tops(person, {Role.SUPERVISOR}))
         records, people = self.store.access_requests, self.recent_people
         if people.has_system():
             found = people.look_up(records.requesters())
@@ -132,14 +131,15 @@ class RequestInboxes:
         """Return the requests that a person may carry out."""
         if not authority.has_any(person, _OFFICERS):
             return []
-        under_way = self.store.access_requests.under_way(authority.tops(person, _OFFICERS))
+        tops = self.store.units.narrow(authority.tops(person, _OFFICERS))
+        under_way = self.store.access_requests.under_way(tops)
         covered = authority.covered(person, _OFFICERS, {request.unit for request in under_way})
         rules = RequestAuthority(authority)
         return [request for request in under_way if request.unit in covered and _carries_out(rules, request, person)]
 
     def _own(self, person: str, authority: Authority) -> list[AccessRequest]:
         """Return the latest requests of a person, and one more if there are more; the open ones first."""
-        mine = list(islice(self.store.access_requests.find(requester=person), _OWN + 1))
+        mine = self.store.access_requests.latest_of(person, limit=_OWN + 1)
         latest = sorted(mine[:_OWN], key=lambda request: not request.state.is_open)
         return list(Privacy(authority, person).shown([*latest, *mine[_OWN:]]))
 

@@ -88,7 +88,7 @@ class Search:
             return FoundAccounts()
         found: dict[str, Account] = {}
         authority = self.authority.at_one_moment()
-        reach = Reach(authority.tops(viewer, READERS), viewer)
+        reach = Reach(self.store.units.narrow(authority.tops(viewer, READERS)), viewer)
         for account in self._readable(wanted, Privacy(authority, viewer), reach):
             if account.login not in found and len(found) == _MOST:
                 return self._named(found.values(), is_complete=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, and_, insert, or_, select
+from sqlalchemy import Integer, Select, and_, bindparam, insert, or_, select
 
 from provisioner.core.api.events import Event
 from provisioner.core.governance.access_requests import (
@@ -32,6 +32,24 @@ _COLUMNS = requests.c.keys()
 #: Without an order: SQLite would read all requests in the order of their times, and not only those in these states.
 _SUBMITTED = select(requests).where(requests.c.state == RequestState.SUBMITTED)
 _UNDER_WAY = select(requests).where(requests.c.state.in_([RequestState.APPROVED, RequestState.EXECUTING]))
+
+#: The units of a person, the person, and those for whom the person decides.
+_UNITS = codes_under(bindparam("tops", expanding=True))
+_PERSON = bindparam("person", type_=requests.c.requester.type)
+_DECIDERS = persons.c.supervisor.in_(bindparam("deciders", expanding=True))
+_UNSUPERVISED = persons.c.supervisor.is_(None)
+
+_UNDER_WAY_IN = _UNDER_WAY.where(requests.c.unit.in_(_UNITS))
+_OF_STAFF = _SUBMITTED.join(persons, persons.c.id == requests.c.requester)
+_SUBMITTED_TO = _OF_STAFF.where(_DECIDERS)
+_SUBMITTED_IN = _OF_STAFF.where(or_(_DECIDERS, and_(_UNSUPERVISED, persons.c.unit.in_(_UNITS))))
+_SUBMITTED_ANYWHERE = _OF_STAFF.where(or_(_DECIDERS, _UNSUPERVISED))
+_LATEST_OF = (
+    select(requests)
+    .where(requests.c.requester == _PERSON)
+    .order_by(requests.c.submitted_at.desc(), requests.c.id.desc())
+    .limit(bindparam("limit", type_=Integer))
+)
 _REQUESTERS = select(requests.c.requester).where(requests.c.state == RequestState.SUBMITTED).distinct()
 _CARRIED_OUT = (
     select(requests)
@@ -110,10 +128,12 @@ class StoredAccessRequests:
             tops: And those whose requesters have no supervisor, in the units with these codes and all units below
                 them; ``None`` for all units.
         """
-        place = persons.c.id.is_not(None) if tops is None else persons.c.unit.in_(codes_under(tops))
-        decided_on = or_(persons.c.supervisor.in_(list(deciders)), and_(persons.c.supervisor.is_(None), place))
-        query = _SUBMITTED.join(persons, persons.c.id == requests.c.requester).where(decided_on)
-        return _oldest_first(self._requests(query))
+        values = {"deciders": list(deciders)}
+        if tops is None:
+            return _oldest_first(self._requests(_SUBMITTED_ANYWHERE, values))
+        if tops:
+            return _oldest_first(self._requests(_SUBMITTED_IN, {**values, "tops": list(tops)}))
+        return _oldest_first(self._requests(_SUBMITTED_TO, values))
 
     def under_way(self, tops: Collection[str] | None = None) -> Sequence[AccessRequest]:
         """Return the requests that were approved or begun and have not ended, the oldest first.
@@ -122,12 +142,22 @@ class StoredAccessRequests:
 
             tops: Only those for the units with these codes and all units below them; ``None`` for all units.
         """
-        query = _UNDER_WAY if tops is None else _UNDER_WAY.where(requests.c.unit.in_(codes_under(tops)))
-        return _oldest_first(self._requests(query))
+        if tops is None:
+            return _oldest_first(self._requests(_UNDER_WAY))
+        return _oldest_first(self._requests(_UNDER_WAY_IN, {"tops": list(tops)}))
 
-    def find(
-        self, *, state: RequestState | None = None, login: str | None = None, requester: str | None = None
-    ) -> Iterator[AccessRequest]:
+    def latest_of(self, requester: str, /, *, limit: int) -> Sequence[AccessRequest]:
+        """Return the latest requests that a person submitted, the latest first.
+
+        Args:
+
+            requester: The ID of the person.
+
+            limit: How many are returned at most.
+        """
+        return self._requests(_LATEST_OF, {"person": requester, "limit": limit})
+
+    def find(self, *, state: RequestState | None = None, login: str | None = None) -> Iterator[AccessRequest]:
         """Yield requests, the latest first.
 
         Args:
@@ -135,21 +165,17 @@ class StoredAccessRequests:
             state: Only those in this state.
 
             login: Only those about this account.
-
-            requester: Only those that this person submitted.
         """
         query = select(requests)
         if state is not None:
             query = query.where(requests.c.state == state)
         if login is not None:
             query = query.where(requests.c.login == login)
-        if requester is not None:
-            query = query.where(requests.c.requester == requester)
         for page in self._reader.pages(query, requests.c.submitted_at, requests.c.id, latest_first=True):
             yield from models(AccessRequest, _COLUMNS, page)
 
-    def _requests(self, query: Select[Any]) -> list[AccessRequest]:
-        return models(AccessRequest, _COLUMNS, self._reader.all(query))
+    def _requests(self, query: Select[Any], values: Mapping[str, object] | None = None) -> list[AccessRequest]:
+        return models(AccessRequest, _COLUMNS, self._reader.all(query, values))
 
 
 def _oldest_first(found: Iterable[AccessRequest]) -> list[AccessRequest]:

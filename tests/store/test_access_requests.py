@@ -140,12 +140,16 @@ class TestInboxes:
         assert [form.id for form in store.access_requests.under_way(["46"])] == ["af0", "af1"]
         assert [form.id for form in store.access_requests.under_way([])] == []
 
+    def test_have_the_latest_of_a_person(self, store: Store) -> None:
+        assert [form.id for form in store.access_requests.latest_of("p2", limit=2)] == ["f1", "af1"]
+        assert [form.id for form in store.access_requests.latest_of("p2", limit=1)] == ["f1"]
+
     @pytest.mark.parametrize(
         ("read", "index"),
         [
             (lambda store: store.access_requests.submitted_to(["p1"], ["46"]), "ix_requests_state"),
             (lambda store: store.access_requests.under_way(["46"]), "ix_requests_state"),
-            (lambda store: list(store.access_requests.find(requester="p2")), "ix_requests_requester"),
+            (lambda store: store.access_requests.latest_of("p2", limit=2), "ix_requests_requester"),
         ],
         ids=["to decide", "to carry out", "own"],
     )

@@ -63,3 +63,15 @@ def test_units_of_a_custodian(store: Store) -> None:
 
     assert [unit.code for unit in store.units.of_custodian("p1")] == ["46.1", "46.2"]
     assert store.units.of_custodian("p2") == []
+
+
+def test_thousands_of_units_narrow_no_query(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An officer of a province would wait until the database has looked for each of its 10,000 units."""
+    store.units.save([Unit(code=f"46.{n}", name="School", kind="school", parent="46") for n in range(3)])
+
+    assert store.units.narrow(["46"]) == ["46"]
+    assert store.units.narrow([]) == []
+    assert store.units.narrow(None) is None
+    monkeypatch.setattr("provisioner.store.units._FEW", 3)
+    assert store.units.narrow(["46"]) is None
+    assert store.units.narrow(["46.1"]) == ["46.1"]
