@@ -2,9 +2,10 @@
 
 Each call of the target takes a while and does nothing else, so what is measured is the product: the queue, the journal
 in PostgreSQL, and the processor time of the workers. The first comparison has three calls of 20 ms for an operation,
-and one operation at a time in each worker, so that two cores are enough. The second has operations of 100 ms, 50 at the
-same time in one worker; the bare loop claims rows of a table with SKIP LOCKED, waits as long, and writes that they are
-done. The chunks are small, so that all workers get some.
+and one operation at a time in each worker, so that waiting is the limit, and two cores are enough for four workers. The
+chunks are small, so that the last one of a worker costs little. The second comparison has operations of 100 ms, 50 at
+the same time in one worker, in chunks of the usual size; the bare loop claims rows of a table with SKIP LOCKED, waits
+as long, and writes that they are done. Processor time is that of the workers after their start.
 
 With ``--due N``, a sweep of N due accounts begins while two workers are idle, and what is measured is the time from its
 begin to the first call of the target.
@@ -30,6 +31,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import attrs
 import psycopg
 import structlog
 
@@ -148,27 +150,36 @@ def main() -> None:
     if options.due:
         sweep(options.due)
         return
-    chunks.CHUNK = options.chunk
+    usual = chunks.CHUNK
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with Durable() as server, tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         config = prepare(server, folder, options.accounts)
         scaling: dict[int, list[float]] = {2: [], 4: []}
-        shares, firsts = [], []
+        shares, firsts, costs = [], [], []
         for _ in range(options.rounds):
             os.environ |= {"CHANGE": "0.02", "PROBE": "0.02"}
-            rates = {count: rotated(folder, config, count, 1)[0] for count in (1, 2, 4)}
+            chunks.CHUNK = options.chunk
+            measured = {count: rotated(folder, config, count, 1) for count in (1, 2, 4)}
+            rates = {count: measure.rate for count, measure in measured.items()}
+            costs += [measure.processor for measure in measured.values()]
             print(", ".join(f"{count} workers: {rate:.0f}/s" for count, rate in rates.items()), flush=True)
             for count, found in scaling.items():
                 found.append(rates[count] / rates[1])
             os.environ |= {"CHANGE": "0.1", "PROBE": "0"}
-            ours, first = rotated(folder, config, 1, 50)
+            chunks.CHUNK = usual
+            ours = rotated(folder, config, 1, 50)
             bare = claimed(server, options.accounts, 50, 0.1)
-            print(f"one worker of 50: {ours:.0f}/s, first after {first:.2f} s; bare: {bare:.0f}/s", flush=True)
-            shares.append(ours / bare)
-            firsts.append(first)
+            print(
+                f"one worker of 50: {ours.rate:.0f}/s, {1000 * ours.processor:.1f} ms of processor time each, "
+                f"first after {ours.first:.2f} s; bare: {bare:.0f}/s",
+                flush=True,
+            )
+            shares.append(ours.rate / bare)
+            firsts.append(ours.first)
     for count, found in scaling.items():
         print(f"{count} workers, of one: {spread(found)}")
+    print(f"processor time of an operation, one at a time: {spread([1000 * cost for cost in costs])} ms")
     print(f"one worker of 50, of the bare loop: {spread(shares)}")
     print(f"from the plan to the first operation that has ended: {spread(firsts)} s")
 
@@ -229,14 +240,26 @@ def prepare(server: PrivatePostgresql, folder: Path, accounts: int) -> LoadedCon
     return config
 
 
-def rotated(folder: Path, config: LoadedConfiguration, workers: int, concurrency: int) -> tuple[float, float]:
-    """Return the rate of some workers, and the seconds until the first operation has ended."""
+@attrs.frozen(kw_only=True)
+class Measure:
+    """What a run of all accounts took."""
+
+    #: How many operations ended in a second.
+    rate: float
+    #: The seconds until the first one had ended.
+    first: float
+    #: The processor time of the workers for each, in seconds.
+    processor: float
+
+
+def rotated(folder: Path, config: LoadedConfiguration, workers: int, concurrency: int) -> Measure:
+    """Rotate all accounts with some workers."""
     with ExitStack() as stack:
-        for _ in range(workers):
-            stack.enter_context(working(folder, concurrency))
+        processes = [stack.enter_context(working(folder, concurrency)) for _ in range(workers)]
         app = stack.enter_context(application(config, mode=Mode(distributes=True)))
         logins = [account.login for account in app.store.accounts.find()]
         plan = app.accounts.plan_rotation(logins, INITIATOR)
+        used = sum(map(processor_time, processes))
         begun = time.perf_counter()
         run = app.runs.start(plan)
         waiting = threading.Thread(target=run.wait)
@@ -249,19 +272,26 @@ def rotated(folder: Path, config: LoadedConfiguration, workers: int, concurrency
         waiting.join()
         seconds = time.perf_counter() - begun
         assert run.summary.is_complete, run.summary
-    return len(logins) / seconds, first
+        used = sum(map(processor_time, processes)) - used
+    return Measure(rate=len(logins) / seconds, first=first, processor=used / len(logins))
+
+
+def processor_time(process: int) -> float:
+    """Return the seconds that a process has spent on processors so far."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
-def working(folder: Path, concurrency: int) -> Iterator[None]:
-    """Start a worker, and wait until it is ready."""
+def working(folder: Path, concurrency: int) -> Iterator[int]:
+    """Start a worker, wait until it is ready, and give its number."""
     command = [sys.executable, "-m", "provisioner", "--config", str(folder / "provisioner.toml"), "--json", "worker"]
     command += ["--concurrency", str(concurrency)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=folder) as process:
         assert process.stdout
         assert json.loads(process.stdout.readline())["url"]
         try:
-            yield
+            yield process.pid
         finally:
             process.terminate()
 

@@ -17,6 +17,7 @@ from provisioner.testing.proxy import WireFault
 from provisioner.testing.slapd import Slapd
 from tests.acceptance import quick_worker
 from tests.acceptance.cluster import ACCOUNTS, Cluster, Workers
+from tests.acceptance.namespaces import is_possible
 from tests.postgresql_stores import StoreServer
 
 pytestmark = [pytest.mark.slow, pytest.mark.server("slapd"), pytest.mark.server("postgresql")]
@@ -78,6 +79,7 @@ def test_workers_go_on_after_the_database_was_killed(cluster: Cluster) -> None:
     assert set(codes) <= STOPPED, workers.output()
 
 
+@pytest.mark.skipif(is_possible(), reason="test_cluster_network.py cuts a real network")
 def test_workers_go_on_after_their_connections_to_the_database_were_cut(cluster: Cluster) -> None:
     """Nothing is closed at first, so they don't know that their leases are not renewed."""
     with Workers.running(cluster.folder, WORKERS) as workers, cluster.rotation():
