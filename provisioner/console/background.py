@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from provisioner.core.api.errors import raised_at
+from provisioner.core.api.errors import StoppedError, raised_at
 from provisioner.core.api.logs import Logger
 from provisioner.services.runs import Run
 
@@ -63,6 +64,31 @@ class Background:
                     log.warning("console_routine_failed", error=type(error).__name__, at=raised_at(error))
 
         threading.Thread(target=run, name="routines", daemon=True).start()
+
+    def pace(self, longest: float) -> Callable[[], None]:
+        """Return a function that a calculation calls at each of its steps, and that ends it when it has to end.
+
+        Args:
+
+            longest: How long the calculation may take from its first step on, in seconds.
+
+        Returns:
+
+            Raises StoppedError if the calculation takes longer, or if the console ends.
+        """
+        ends_at: list[float] = []
+
+        def keep_up() -> None:
+            now = time.monotonic()
+            ends_at[:] = ends_at or [now + longest]
+            if self._stopped.is_set() or now > ends_at[0]:
+                raise StoppedError(
+                    "the calculation takes longer than {count} seconds, or the console is being stopped",
+                    cure="try it again later",
+                    count=int(longest),
+                )
+
+        return keep_up
 
     def close(self) -> None:
         """Wait until the runs and the looks have ended, or stopped between two steps."""

@@ -86,16 +86,6 @@ _ON_PAGES: Mapping[str, Text] = {
     ),
     "the other mobile number of {person} isn't confirmed; verify it, then run 'provisioner person confirm-number "
     "{person}'": Text("the other mobile number of {person} isn't confirmed; an administrator has to confirm it"),
-    "{mail}: the message with the password was refused; run 'provisioner account rotate {login}'": Text(
-        "{mail}: the message with the password was refused; request a new password"
-    ),
-    "{mail}: the message with the password was not delivered in time; run 'provisioner account rotate {login}'": Text(
-        "{mail}: the message with the password was not delivered in time; request a new password"
-    ),
-    "{mail}: no report on the message with the password arrived; ask its owner, or run 'provisioner account rotate "
-    "{login}'": Text(
-        "{mail}: no report on the message with the password arrived; ask its owner, or request a new password"
-    ),
 }
 
 

@@ -10,6 +10,7 @@ from provisioner.core.api.errors import BusyError, InputError, Problem
 from provisioner.core.api.events import NoticeChanged
 from provisioner.core.engine.ports import Recorder
 from provisioner.core.governance.authority import Authority
+from provisioner.core.governance.privacy import Privacy
 from provisioner.core.governance.roles import Role
 from provisioner.core.model import Account, AccountState, MessageState, PasswordDelivery
 from provisioner.core.model.text import Text
@@ -89,6 +90,20 @@ class Deliveries:
         Among them are those that a crash interrupted, and those whose deadline has passed.
         """
         return self.store.deliveries.unconfirmed(channels)
+
+    def undelivered(self, *, viewer: str, limit: int) -> Sequence[PasswordDelivery]:
+        """Return the messages that were not delivered and have the last passwords of open accounts, by login.
+
+        Args:
+
+            viewer: Who reads the answer. Messages of accounts that this person may not read are left out.
+
+            limit: How many are returned at most.
+        """
+        found = self.store.deliveries.undelivered()
+        accounts = self.store.accounts.get_many(delivery.login for delivery in found)
+        readable = {account.login for account in Privacy(self.authority, viewer).readable(list(accounts.values()))}
+        return [delivery for delivery in found if delivery.login in readable][:limit]
 
     def void(self, deliveries: Collection[PasswordDelivery]) -> Collection[str]:
         """Return the IDs of those of these messages whose passwords open nothing."""

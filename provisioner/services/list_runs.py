@@ -22,6 +22,9 @@ from provisioner.store import Store
 if TYPE_CHECKING:
     from provisioner.manifest import Manifest
 
+#: What takes an account from somebody.
+_TAKING = frozenset({OperationKind.CLOSE, OperationKind.HANDOVER})
+
 #: The states that need nobody: the operation is done, or waits for a release.
 _SETTLED = frozenset({OperationState.DONE, OperationState.STAGED})
 
@@ -189,6 +192,17 @@ class ListRuns:
         found = self._operations(list_run)
         return bool(list_run.refused) or any(_is_left(found.get(item.id)) for item in list_run.items)
 
+    def takes_again(self, list_run: ListRun) -> bool:
+        """Whether another try plans again to close accounts or to hand them over, so that a person has to confirm it.
+
+        Raises:
+
+            StoreError: The store failed.
+        """
+        found = self._operations(list_run)
+        planned = {item.kind for item in list_run.items if _is_planned_again(found.get(item.id))}
+        return bool(planned & _TAKING) or bool(list_run.hand_over and list_run.refused)
+
     def retry(self, list_run: ListRun, *, actor: str) -> ListRun:
         """Try again what did not work: what is not finished goes on, and what was refused is planned again.
 
@@ -214,7 +228,7 @@ class ListRuns:
         left = [item for item in list_run.items if _is_left(found.get(item.id))]
         self._require(actor, [item.unit for item in left])
         unfinished = [found[item.id] for item in left if item.id in found and not found[item.id].state.ended]
-        again = [item for item in left if item.id not in found or found[item.id].state.ended]
+        again = [item for item in left if _is_planned_again(found.get(item.id))]
         plan = self._planned_again(list_run, again, actor)
         runs = [self.runs.retry(unfinished, actor=actor)] if unfinished else []
         if not plan.does_nothing:
@@ -277,6 +291,11 @@ def _items(plan: Plan) -> Iterator[ListItem]:
 def _is_left(operation: Operation | None) -> bool:
     """Whether an operation of a run that has ended can be tried again."""
     return operation is None or operation.state not in _SETTLED
+
+
+def _is_planned_again(operation: Operation | None) -> bool:
+    """Whether another try begins a new operation instead of this one."""
+    return _is_left(operation) and (operation is None or operation.state.ended)
 
 
 def _is_trouble(operation: Operation | None) -> bool:

@@ -263,7 +263,7 @@ class Deadlines:
         """
         return self._simulated(self.store.schedule.accounts_after(""), days)
 
-    def calendar(self, *, days: int, viewer: str) -> Forecast:
+    def calendar(self, *, days: int, viewer: str, pace: Callable[[], object] = lambda: None) -> Forecast:
         """Return the forecast for the accounts that one person may read.
 
         Args:
@@ -271,13 +271,17 @@ class Deadlines:
             days: How many days, today included.
 
             viewer: Who reads it.
+
+            pace: Is called before each account. What it raises ends the calculation.
         """
         privacy = Privacy(self.authority, viewer)
         readable = (list(privacy.readable(page)) for page in self.store.schedule.accounts_after(""))
-        return self._simulated(readable, days)
+        return self._simulated(readable, days, pace)
 
-    def _simulated(self, pages: Iterable[Sequence[Account]], days: int) -> Forecast:
-        simulation = Simulation(policy=self.policy, time_zone=self.policy.time_zone, may=self._may)
+    def _simulated(
+        self, pages: Iterable[Sequence[Account]], days: int, pace: Callable[[], object] = lambda: None
+    ) -> Forecast:
+        simulation = Simulation(policy=self.policy, time_zone=self.policy.time_zone, may=self._may, pace=pace)
         for accounts in pages:
             units = self.store.units.get_many({account.unit for account in accounts})
             simulation.add(accounts, units, self.store.marks.get_many([account.login for account in accounts]))

@@ -314,6 +314,7 @@ class TestThreePersons:
         assert "has another role in request" in refusal(act(desk, "1001", "execute", request_id))
 
     def test_the_officer_it_names_does_not_approve(self, desk: Office) -> None:
+        grant(desk, "1001", "officer")
         request_id = str(submit(desk, "--officer", "1001")["id"])
 
         assert "has another role in request" in refusal(act(desk, "1001", "approve", request_id))

@@ -18,7 +18,7 @@ from provisioner.console.pages import lists
 from provisioner.core.model import AccountState, Operation
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import Fault
-from tests.console_office import ADMINISTRATOR, OFFICER, SUPERVISOR, TEACHER, Browser, Office
+from tests.console_office import ADMINISTRATOR, OFFICER, SUPERVISOR, TEACHER, UNITS, Browser, Office
 
 HEADER = "code,name,kind,parent,login,custodian\n"
 #: Three schools with accounts, and an office without one.
@@ -138,6 +138,27 @@ def test_accounts_are_taken_from_somebody_only_with_the_password(office: Office)
     browser.post(f"{address}/apply", {"digest": digest_of(page), "password": office.password(ADMINISTRATOR)})
     wait(office, address, ADMINISTRATOR)
     assert office.harness.account("okul46").holder == SUPERVISOR
+
+
+def test_what_closes_accounts_is_tried_again_only_with_the_password(office: Office) -> None:
+    """The list was confirmed hours ago, and a person who sits there now could close accounts with one click."""
+    rows = [one for one in UNITS if one.code != "baska"]
+    fields = [(one.code, one.name, one.kind, one.parent or "", one.login, one.custodian) for one in rows]
+    content = (HEADER + "".join(",".join(map(str, row)) + "\n" for row in fields)).encode()
+    browser, own = office.logged_in(ADMINISTRATOR), office.password(ADMINISTRATOR)
+    address, page = preview(browser, content, close="1")
+    office.faults.on("account_close", Fault.REFUSE)
+    browser.post(f"{address}/apply", {"digest": digest_of(page), "password": own})
+    wait(office, address, ADMINISTRATOR)
+    office.faults.clear()
+
+    assert 'name="password"' in browser.get(address).text
+    assert browser.post(f"{address}/retry").status_code == 403
+    assert office.harness.account("baska46").state is AccountState.OPEN
+    assert browser.post(f"{address}/retry", {"password": own}).status_code == 303
+    wait(office, address, ADMINISTRATOR)
+    assert office.harness.account("baska46").state is AccountState.CLOSED
+    assert 'name="password"' not in browser.get(address).text
 
 
 def test_the_page_loads_itself_again_until_the_run_has_ended(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

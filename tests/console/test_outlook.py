@@ -11,6 +11,7 @@ import pytest
 
 from provisioner.console.begun import BegunForecast
 from provisioner.console.pages import outlook
+from provisioner.core.api.errors import StoppedError
 from provisioner.core.api.rules import Action, Deadline, Facts, Rule
 from provisioner.core.governance.roles import Role
 from provisioner.core.model.text import Text
@@ -77,6 +78,21 @@ def test_the_calendar_says_so_while_it_is_made(office: Office, monkeypatch: pyte
     waiting.set_exception(ZeroDivisionError())
     monkeypatch.setattr(outlook, "_PATIENCE", 60)
     assert "The rules require nothing in these days." in browser.get("/calendar").text
+
+
+def test_a_calendar_that_takes_too_long_ends(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody else got a calendar meanwhile, and the console could not be stopped."""
+    office.harness.app.policy = Policy(rule_sets=[RuleSet(name="renewal", rules=(Renewal(days=30),))])
+    browser = office.logged_in(OFFICER)
+    with monkeypatch.context() as hurry:
+        hurry.setattr(outlook, "_LONGEST_FORECAST", -1)
+        late = browser.get("/calendar")
+    assert (late.status_code, "the calculation takes longer than" in late.text) == (503, True)
+    assert browser.get("/calendar").status_code == 200
+
+    office.console.background.close()
+    with pytest.raises(StoppedError):
+        office.harness.app.deadlines.calendar(days=1, viewer=OFFICER, pace=office.console.background.pace(60))
 
 
 def test_ages_are_told_in_numbers_and_not_only_in_colours(office: Office) -> None:

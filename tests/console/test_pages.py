@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,7 +11,7 @@ import pytest
 
 from provisioner.console.visit import Visit
 from provisioner.core.engine.plan import Initiator
-from provisioner.core.model import AccountState
+from provisioner.core.model import AccountState, MessageState
 from provisioner.core.model.log_ins import LogInWay
 from provisioner.testing.faults import Fault
 from tests.console_office import ADMINISTRATOR, OFFICER, SUPERVISOR, TEACHER, Browser, Office
@@ -186,3 +187,16 @@ def test_the_proxy_names_the_person_in_every_request(at_proxy: Callable[..., Off
     assert '"address":"10.0.0.1"' in list(office.harness.store.audit_log.entries())[-1].body
     browser.headers["x-remote-user"] = "policy:expiry"
     assert browser.get("/login").status_code == 403
+
+
+def test_passwords_that_did_not_arrive_are_listed(office: Office) -> None:
+    """Officers are told by SMS how many there are, and see here which."""
+    for login in ("okul46", "baska46"):
+        [delivery] = office.harness.store.deliveries.recent(login)
+        office.harness.app.deliveries.report(delivery.id, MessageState.REJECTED)
+
+    page = office.logged_in(OFFICER).get("/operations").text
+
+    assert re.findall(r'<a href="/accounts/(\w+)">', page) == ["okul46"]
+    assert "Check the number of the receiver" in page
+    assert "No message with the last password" in office.logged_in(SUPERVISOR).get("/operations").text

@@ -23,16 +23,20 @@ _MOST = 100
 
 @reads("/operations")
 def stuck(visit: Visiting) -> Response[str]:
-    """Show the operations that did not work, or not yet."""
+    """Show the operations that did not work, or not yet, and the passwords that did not arrive."""
     found = visit.app.operations.stuck(viewer=visit.person, limit=_MOST + 1)
     unfinished, failed = found.unfinished[:_MOST], found.failed[:_MOST]
+    undelivered = visit.app.deliveries.undelivered(viewer=visit.person, limit=_MOST + 1)
+    actors = [operation.actor for operation in (*unfinished, *failed)]
     return visit.page(
         "operations.html",
         unfinished=unfinished,
         failed=failed,
+        undelivered=undelivered[:_MOST],
         are_all_unfinished=len(found.unfinished) <= _MOST,
         are_all_failed=len(found.failed) <= _MOST,
-        names=visit.app.persons.names(operation.actor for operation in (*unfinished, *failed)),
+        are_all_undelivered=len(undelivered) <= _MOST,
+        names=visit.app.persons.names([*actors, *(delivery.person for delivery in undelivered)]),
     )
 
 

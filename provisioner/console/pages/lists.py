@@ -120,6 +120,8 @@ def retry(visit: Visiting, list_id: FromPath[str]) -> Response[Any]:
             raise _unknown(list_id)
         if applied.under_way.done():
             try:
+                if visit.app.list_runs.takes_again(applied.run):
+                    require_proof(visit)
                 _follow(visit, list_id, visit.app.list_runs.retry(applied.run, actor=visit.person))
             except ProvisionerError as error:
                 return _progress(visit, applied, failure_of(error))
@@ -224,6 +226,7 @@ def _progress(visit: Visit, applied: AppliedList, failure: Failure | None = None
     error = applied.under_way.result() if is_over else None
     progress = visit.app.list_runs.progress(applied.run, viewer=visit.person)
     refreshes = not is_over and "still" not in visit.incoming.query
+    can_retry = is_over and visit.app.list_runs.can_retry(applied.run)
     html = visit.html(
         "list_progress.html",
         one=applied,
@@ -231,7 +234,8 @@ def _progress(visit: Visit, applied: AppliedList, failure: Failure | None = None
         troubles=progress.troubles[:_MOST],
         is_over=is_over,
         refreshes=refreshes,
-        can_retry=is_over and visit.app.list_runs.can_retry(applied.run),
+        can_retry=can_retry,
+        takes=can_retry and visit.app.list_runs.takes_again(applied.run),
         failure=failure or (failure_of(error) if error else None),
     )
     headers = {"refresh": str(_EVERY)} if refreshes else {}

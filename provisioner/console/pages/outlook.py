@@ -24,6 +24,9 @@ _SHADES = 5
 #: How long an answer waits for a forecast, and after how long the page is loaded again if there is none, in seconds.
 _PATIENCE, _EVERY = 2, 3
 
+#: How long a forecast may take, in seconds. Others wait for it.
+_LONGEST_FORECAST = 120
+
 #: The longest code of a unit.
 _LONGEST = 100
 
@@ -73,8 +76,8 @@ def _forecast(visit: Visit) -> BegunForecast:
     with visit.one_at_a_time:
         known = console.forecasts.of(person)
         if known is None or (known.day, known.roles) != (today, roles) or _is_to_be_made_again(visit, known):
-            deadlines = visit.app.deadlines
-            under_way = console.background.look(lambda: deadlines.calendar(days=_DAYS, viewer=person))
+            deadlines, pace = visit.app.deadlines, console.background.pace(_LONGEST_FORECAST)
+            under_way = console.background.look(lambda: deadlines.calendar(days=_DAYS, viewer=person, pace=pace))
             known = BegunForecast(began_at=now, day=today, roles=roles, under_way=under_way)
             console.forecasts.keep(person, known)
     return known

@@ -23,17 +23,35 @@ class RequestAuthority:
 
     _authority: Authority
 
-    def require_submittable(self, requester: str, *, recipient: str | None, officer: str | None) -> None:
-        """Check that the officer whom a request names has no other part in it.
+    def require_submittable(self, requester: str, *, unit: str, recipient: str | None, officer: str | None) -> None:
+        """Check that the officer whom a request names is one, and has no other part in it.
+
+        A requester who doesn't know the holder of an account is not told whether a person is: the answer is the same
+        for a person without the role, for an unknown one, and for the one who receives the password.
+
+        Args:
+
+            requester: Who submits it.
+
+            unit: The code of the account's unit.
+
+            recipient: Who receives the password; ``None`` if there is none.
+
+            officer: Who is to carry it out; ``None`` for any officer.
 
         Raises:
 
-            DeniedError: The officer has.
+            DeniedError: The officer is not an officer of the unit, or has another part.
         """
+        if officer is None:
+            return
         if officer == requester:
             raise DeniedError("{person} cannot be the requester and the officer of the same request", person=requester)
-        if officer and officer == recipient:
-            raise DeniedError("{person} cannot be the officer of a request and receive its password", person=officer)
+        role = self._authority.effective_role(officer, {Role.OFFICER, Role.ADMINISTRATOR}, unit)
+        if officer == recipient or (role is None and self._authority.enforced):
+            raise DeniedError(
+                "{person} cannot be the officer of this request", cure="name another officer, or none", person=officer
+            )
 
     def require_decider(self, access_request: AccessRequest, actor: str, requester: Person) -> str | None:
         """Check that the actor is the requester's supervisor, or acts for this one.

@@ -106,7 +106,9 @@ class RequestService:
 
             TargetError: The personnel system can't be used.
         """
-        self.authority.require_submittable(draft.requester, recipient=draft.recipient, officer=draft.officer)
+        self.authority.require_submittable(
+            draft.requester, unit=draft.account.unit, recipient=draft.recipient, officer=draft.officer
+        )
         for access_request in self.access_requests.open_for(draft.account.login):
             if (access_request.kind, access_request.requester, access_request.recipient) == (
                 draft.kind,

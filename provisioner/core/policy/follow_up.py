@@ -325,8 +325,10 @@ _IN_VAIN = frozenset({OperationState.FAILED, OperationState.UNDONE})
 
 #: What an officer is told of several accounts at once.
 _DIGEST = Text.counted(
-    "the message with the password of {count} account was not delivered; run 'provisioner account rotate LOGIN'",
-    "the messages with the passwords of {count} accounts were not delivered; run 'provisioner account rotate LOGIN'",
+    "the message with the password of {count} account was not delivered; see 'Trouble' in the console, or 'provisioner "
+    "check'",
+    "the messages with the passwords of {count} accounts were not delivered; see 'Trouble' in the console, or "
+    "'provisioner check'",
     count=1,
 )
 
@@ -341,22 +343,16 @@ def _limit_reason(channel: str, limit: int) -> Text:
 
 def _reason(delivery: PasswordDelivery, account: Account) -> Text:
     """Return what an officer is told."""
-    values = {"mail": account.mail, "login": account.login}
+    values = {"mail": account.mail}
     match delivery.state:
         case MessageState.REJECTED:
-            return Text(
-                "{mail}: the message with the password was refused; run 'provisioner account rotate {login}'", values
-            )
+            return Text("{mail}: the message with the password was refused; request a new password", values)
         case MessageState.EXPIRED:
             return Text(
-                "{mail}: the message with the password was not delivered in time; run 'provisioner account rotate "
-                "{login}'",
-                values,
+                "{mail}: the message with the password was not delivered in time; request a new password", values
             )
     return Text(
-        "{mail}: no report on the message with the password arrived; ask its owner, or run 'provisioner account rotate "
-        "{login}'",
-        values,
+        "{mail}: no report on the message with the password arrived; ask its owner, or request a new password", values
     )
 
 

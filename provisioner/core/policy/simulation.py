@@ -61,11 +61,14 @@ class Simulation:
         time_zone: The time zone of days.
 
         may: Returns whether an action on an account of this unit is allowed.
+
+        pace: Is called before the rules are asked about an account. What it raises ends the simulation.
     """
 
     policy: Policy
     time_zone: ZoneInfo
     may: Callable[[Account, Unit, Action], bool] = lambda *_: True
+    pace: Callable[[], object] = lambda: None
     #: The rules that failed for an account, by login and by the names of rule set and rule.
     failures: dict[tuple[str, str, str], RuleFailure] = attrs.field(factory=dict, init=False)
     _lives: dict[str, _Life] = attrs.field(factory=dict, init=False)
@@ -135,6 +138,7 @@ class Simulation:
             life.account = attrs.evolve(life.account, state=AccountState.CLOSED, closed_at=now)
 
     def _deadlines(self, life: _Life) -> Sequence[Deadline]:
+        self.pace()
         found = self.policy.evaluate(life.account, life.unit, life.marks.values())
         self.failures |= {(failure.login, failure.rule_set, failure.rule): failure for failure in found.failures}
         return found.deadlines

@@ -163,7 +163,7 @@ class TestDecision:
 
     def test_of_who_is_to_carry_it_out_is_denied(self, desk: Desk) -> None:
         with pytest.raises(DeniedError, match="has another role in request"):
-            desk.service.approve(desk.submitted(officer="boss"), "boss")
+            desk.service.approve(attrs.evolve(desk.submitted(), officer="boss"), "boss")
 
     def test_comes_once(self, desk: Desk) -> None:
         with pytest.raises(InputError, match="in the state 'approved'"):
