@@ -64,3 +64,8 @@ class LastOfPersons(Generic[ItemT]):
             self._last[person] = item
             for other in list(self._last)[:-_MOST]:
                 del self._last[other]
+
+    def drop(self, person: str) -> None:
+        """Forget the last thing that a person has begun."""
+        with self._lock:
+            self._last.pop(person, None)

@@ -29,6 +29,7 @@ from provisioner.console.pages import (
     log_in,
     outlook,
     provider,
+    repairs,
     requests,
     systems,
 )
@@ -50,6 +51,7 @@ PAGES = (
     *changes.HANDLERS,
     *lists.HANDLERS,
     *comparison.HANDLERS,
+    *repairs.HANDLERS,
     *systems.HANDLERS,
     *outlook.HANDLERS,
 )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import cast
 
 from provisioner.core.api.messages import DeleteAccount
 from provisioner.core.governance.roles import Role
 from provisioner.core.model import AccountState
 from provisioner.testing.clock import FakeClock
-from tests.console_office import ADMINISTRATOR, OFFICER, Browser, Office
+from tests.console_office import ADMINISTRATOR, OFFICER, TEACHER, Browser, Office
 
 
 def lose(office: Office, *logins: str) -> None:
@@ -89,3 +90,41 @@ def test_one_target_can_be_chosen(office: Office) -> None:
 
     assert "/accounts/okul46" in browser.get("/comparison?target=directory").text
     assert "/accounts/okul46" not in browser.get("/comparison?target=other").text
+
+
+def test_an_administrator_repairs_what_differs(office: Office) -> None:
+    """What was deleted on the target is there again, with a new password for its holder."""
+    lose(office, "okul46")
+    browser, former = office.logged_in(ADMINISTRATOR), office.password(TEACHER)
+    assert 'href="/comparison/repair"' in compare(office, browser, ADMINISTRATOR)
+    page = browser.get("/comparison/repair").text
+    form = {"reason": "silinmiş", "comparison": mark_of(page), "password": office.password(ADMINISTRATOR)}
+    assert '<a href="/accounts/okul46">okul46</a>' in page
+
+    for wrong, status in (({"password": ""}, 403), ({"comparison": "another"}, 503), ({"reason": ""}, 422)):
+        assert browser.post("/comparison/repair", {**form, **wrong}).status_code == status
+    assert not office.directory.has("okul46")
+    answer = browser.post("/comparison/repair", form)
+    office.console.background.close()
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/operations")
+    assert office.directory.has("okul46")
+    assert office.password(TEACHER) != former
+    assert browser.post("/comparison/repair", form).headers["location"] == "/comparison", "it would be repaired twice"
+
+
+def test_an_old_comparison_is_not_repaired(office: Office) -> None:
+    """The accounts may have changed since."""
+    lose(office, "okul46")
+    compare(office, office.logged_in(ADMINISTRATOR), ADMINISTRATOR)
+    cast("FakeClock", office.harness.clock).advance(timedelta(minutes=31))
+    browser = office.logged_in(ADMINISTRATOR)
+
+    assert browser.get("/comparison/repair").headers["location"] == "/comparison"
+    assert "at most 30 minutes old" in browser.get("/comparison").text
+
+
+def mark_of(page: str) -> str:
+    found = re.search(r'name="comparison" value="([^"]+)"', page)
+    assert found
+    return found[1]

@@ -60,6 +60,8 @@ ALLOWED = {
     ("GET", "/calendar"): ALL,
     ("GET", "/comparison"): ALL,
     ("POST", "/comparison"): {ADMINISTRATOR},
+    ("GET", "/comparison/repair"): {ADMINISTRATOR},
+    ("POST", "/comparison/repair"): {ADMINISTRATOR},
     ("GET", "/systems"): ALL,
     ("POST", "/systems/{name:str}/maintenance"): {ADMINISTRATOR},
     ("POST", "/systems/{name:str}/service"): {ADMINISTRATOR},
@@ -173,6 +175,15 @@ def digest(office: Office, address: str) -> str:
     return found[1] if found else ""
 
 
+def comparison(office: Office) -> str:
+    """Return what the form of a repair has to contain, when the comparison of the administrator has ended."""
+    begun = office.console.comparisons.of(ADMINISTRATOR)
+    if begun is None:
+        return ""
+    begun.under_way.result()
+    return begun.began_at.isoformat()
+
+
 def address_of(office: Office, path: str) -> str:
     """Return an address of a route, and make what it is about."""
     last = path.rpartition("/")[2]
@@ -194,7 +205,7 @@ def test_no_route_is_forgotten() -> None:
     found = set(routes())
 
     assert found == ALLOWED.keys() | PUBLIC | AT_PROVIDER
-    assert len(found) == 55
+    assert len(found) == 57
 
 
 def test_every_route_answers_only_those_who_may(office: Office) -> None:
@@ -216,6 +227,7 @@ def test_every_route_answers_only_those_who_may(office: Office) -> None:
                 "password": office.password(role),
                 "digest": digest(office, address),
                 "until": "2999-01-01T18:00",
+                "comparison": comparison(office) if path == "/comparison/repair" else "",
             }
             if (method, path) == ("POST", "/lists"):
                 answer = browsers[role].upload(LIST)
@@ -226,7 +238,7 @@ def test_every_route_answers_only_those_who_may(office: Office) -> None:
             assert answer.status_code in expected, (method, path, role, answer.status_code, answer.text)
             compared += 1
 
-    assert compared == (len(ALLOWED) - 1) * len(ROLES) == 230
+    assert compared == (len(ALLOWED) - 1) * len(ROLES) == 240
 
 
 def test_nobody_gets_anything_without_a_session(office: Office) -> None:
