@@ -263,7 +263,7 @@ class Deadlines:
         """
         return self._simulated(self.store.schedule.accounts_after(""), days)
 
-    def calendar(self, *, days: int, viewer: str, pace: Callable[[], object] = lambda: None) -> Forecast:
+    def calendar(self, *, days: int, viewer: str, pace: Callable[[], object] | None = None) -> Forecast:
         """Return the forecast for the accounts that one person may read.
 
         Args:
@@ -272,16 +272,17 @@ class Deadlines:
 
             viewer: Who reads it.
 
-            pace: Is called before each account. What it raises ends the calculation.
+            pace: Is called before each account, if it is given. What it raises ends the calculation.
         """
         privacy = Privacy(self.authority, viewer)
         readable = (list(privacy.readable(page)) for page in self.store.schedule.accounts_after(""))
         return self._simulated(readable, days, pace)
 
     def _simulated(
-        self, pages: Iterable[Sequence[Account]], days: int, pace: Callable[[], object] = lambda: None
+        self, pages: Iterable[Sequence[Account]], days: int, pace: Callable[[], object] | None = None
     ) -> Forecast:
-        simulation = Simulation(policy=self.policy, time_zone=self.policy.time_zone, may=self._may, pace=pace)
+        simulation = Simulation(policy=self.policy, time_zone=self.policy.time_zone, may=self._may)
+        simulation.pace = pace or simulation.pace
         for accounts in pages:
             units = self.store.units.get_many({account.unit for account in accounts})
             simulation.add(accounts, units, self.store.marks.get_many([account.login for account in accounts]))
