@@ -92,7 +92,7 @@ class Deliveries:
         return self.store.deliveries.unconfirmed(channels)
 
     def undelivered(self, *, viewer: str, limit: int) -> Sequence[PasswordDelivery]:
-        """Return the messages that were not delivered and have the last passwords of open accounts, by login.
+        """Return the messages that were not delivered and have the last passwords of open accounts, the latest first.
 
         Args:
 
@@ -103,7 +103,8 @@ class Deliveries:
         found = self.store.deliveries.undelivered()
         accounts = self.store.accounts.get_many(delivery.login for delivery in found)
         readable = {account.login for account in Privacy(self.authority, viewer).readable(list(accounts.values()))}
-        return [delivery for delivery in found if delivery.login in readable][:limit]
+        shown = [delivery for delivery in found if delivery.login in readable]
+        return sorted(shown, key=lambda delivery: delivery.sent_at, reverse=True)[:limit]
 
     def void(self, deliveries: Collection[PasswordDelivery]) -> Collection[str]:
         """Return the IDs of those of these messages whose passwords open nothing."""
