@@ -118,8 +118,12 @@ class RequestInboxes:
         records, people = self.store.access_requests, self.recent_people
         if people.has_system():
             found = people.look_up(records.requesters())
-            named = {*deciders, *((None,) if tops is None or tops else ())}
-            submitted = records.submitted_by(one.id for one in found.persons.values() if one.supervisor in named)
+            has_units = tops is None or bool(tops)
+            submitted = records.submitted_by(
+                one.id
+                for one in found.persons.values()
+                if (one.supervisor in deciders if one.supervisor else has_units)
+            )
         else:
             submitted = records.submitted_to(deciders, tops)
             found = people.look_up({request.requester for request in submitted})

@@ -11,6 +11,7 @@ import pytest
 from provisioner.config.load import LoadedConfiguration, load
 from provisioner.core.api.errors import InputError
 from provisioner.core.api.events import Event
+from provisioner.core.api.messages import Presence
 from provisioner.core.engine.plan import Initiator
 from provisioner.core.model import OperationState, Person, Unit
 from provisioner.services.bootstrap import application
@@ -153,8 +154,11 @@ class TestOfATargetThatHoldsNoAccounts:
         with pytest.raises(InputError, match="mail holds no accounts"):
             harness.app.reconcile.compare(actor="tester", target="mail")
 
-    def test_is_not_verified(self, harness: Harness) -> None:
+    def test_is_asked_for_sessions_and_not_for_accounts(self, harness: Harness) -> None:
         accounts = [harness.account(samples.ACCOUNT.login)]
         verified = harness.app.verification.verify(accounts, actor="tester")
 
-        assert [answer.target for answer in verified] == ["directory"]
+        assert [(answer.target, answer.presence, answer.sessions) for answer in verified] == [
+            ("directory", Presence.ENABLED, None),
+            ("mail", None, 0),
+        ]

@@ -626,9 +626,9 @@ def notice_batch_deliver(request: DeliverNoticeBatch) -> NoticeBatchReceipt:
         TargetError: Nothing was sent, not even a single notice. Each is then sent by itself: what is refused about all
             may be accepted about most.
 
-    Called: instead of ``notice_deliver``, for notices to several persons that are due at the same time, if the channel
-    was registered with ``largest_batch``. It is never called with passwords. Later attempts and probes concern each
-    notice by itself.
+    Called: once for several notices to different persons that are due at the same time, instead of ``notice_deliver``,
+    if the channel was registered with ``largest_batch``. It is never called with passwords. Later attempts and probes
+    concern each notice by itself.
     """
 
 

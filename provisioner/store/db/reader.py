@@ -13,7 +13,7 @@ from sqlalchemy import Column, ColumnElement, Row, Select, func, select, tuple_
 
 from provisioner.store.db.chunks import CHUNK, chunks
 from provisioner.store.db.database import Database
-from provisioner.store.db.ports import Rows as Plain
+from provisioner.store.db.ports import Rows as PlainRows
 from provisioner.store.db.transaction import DriverTransaction
 
 Rows = Sequence[Row[Any]]
@@ -46,7 +46,7 @@ class Reader:
         with self._database.read() as connection:
             return connection.execute(query, values).all()
 
-    def find(self, query: Select[Any], **values: object) -> Plain:
+    def find(self, query: Select[Any], **values: object) -> PlainRows:
         """Return all rows of a query that is compiled only once, for pages that run it hundreds of times a second.
 
         Args:
@@ -59,10 +59,9 @@ class Reader:
 
             StoreError: The store failed.
         """
-        with self._database.read() as connection:
-            return DriverTransaction(connection).find(query, **values)
+        return self._database.find(query, **values)
 
-    def find_among(self, query: Select[Any], name: str, values: Iterable[str]) -> Plain:
+    def find_among(self, query: Select[Any], name: str, values: Iterable[str]) -> PlainRows:
         """Return all rows of a query that looks for any of some values, and is compiled only once.
 
         Args:
