@@ -16,7 +16,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import opening
+from reconciling import measured
 
 from provisioner.testing.slapd import Slapd
 
@@ -170,10 +170,11 @@ def commands(base: Build, *arguments: str, rounds: int) -> Iterator[Round]:
         lines = {"bare": [sys.executable, "-c", "pass"]}
         for name, build in (("ours", OURS), ("base", base)):
             lines[name] = build.command(one_account(build, Path(place) / name), *arguments)
+        answer = Path(place) / "answer"
         for line in lines.values():
-            sample(line)  # the first run compiles modules, which takes time and memory
+            sample(line, answer)  # the first run compiles modules, which takes time and memory
         for _ in range(rounds):
-            yield {name: sample(line) for name, line in lines.items()}
+            yield {name: sample(line, answer) for name, line in lines.items()}
 
 
 def one_account(build: Build, folder: Path) -> Path:
@@ -191,16 +192,10 @@ def one_account(build: Build, folder: Path) -> Path:
     return folder
 
 
-def sample(line: list[str]) -> Sample:
-    """Run a program once."""
-    begun = time.perf_counter()
-    with subprocess.Popen(line, stdout=subprocess.DEVNULL) as process:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{line} failed with {process.returncode}")
-    seconds = time.perf_counter() - begun
-    return Sample(1 / seconds, (usage.ru_utime + usage.ru_stime) * 1000, usage.ru_maxrss / 1024)
+def sample(line: list[str], answer: Path) -> Sample:
+    """Run a program once, and let it write into a file."""
+    taken = measured(line, answer)
+    return Sample(1 / taken.seconds, taken.processor * 1000, taken.mebibytes)
 
 
 def spread(rounds: list[Round], other: str, value: Callable[[Sample, Sample], float]) -> str:
