@@ -45,6 +45,17 @@ def test_what_differs_and_what_a_repair_would_do_can_be_read(office: Office) -> 
     assert office.harness.account("okul46").state is AccountState.OPEN
 
 
+def test_states_are_in_the_language_of_the_page(office: Office) -> None:
+    lose(office, "okul46")
+    browser = office.logged_in(ADMINISTRATOR)
+    browser.post("/language", {"language": "tr", "next": "/comparison"})
+
+    text = compare(office, browser, ADMINISTRATOR)
+
+    states = [re.search(rf'data-label="{side}">(.*?)</td>', text) for side in ("bilinen", "gerçek")]
+    assert [state and state[1] for state in states] == ["açık", "yok"]
+
+
 def test_an_officer_reads_what_differs_in_the_own_units(office: Office) -> None:
     """The trend and the repair are of all units."""
     lose(office, "okul46", "baska46")

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from provisioner.cli.output import Output
-from provisioner.core.api.messages import Presence
-from provisioner.core.model import AccountState
 from provisioner.core.model.text import Text
-from provisioner.core.reconcile.differences import Difference
+from provisioner.core.reconcile.differences import STATES, Difference
 from provisioner.core.reconcile.verification import VerifiedAccount
 from provisioner.documents import Document, error_document
 from provisioner.services.reconcile import ComparedTarget
-
-#: What the product knows, or a target has, if it is no lock, person or name of an account.
-_STATES: Mapping[str, AccountState | Presence] = {state.value: state for state in (*AccountState, *Presence)}
 
 
 def answer(differences: Sequence[Difference], targets: Sequence[ComparedTarget], output: Output) -> None:
@@ -81,7 +76,7 @@ def target_document(target: ComparedTarget, output: Output) -> Document:
 
 def said(state: str, output: Output) -> str:
     """Return what is known of an account, or what a target has, in the language asked for."""
-    return output.word(_STATES[state]) if state in _STATES else output.translated(state)
+    return output.word(STATES[state]) if state in STATES else output.translated(state)
 
 
 def outcome(target: ComparedTarget) -> Text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from litestar.enums import MediaType
@@ -12,6 +13,8 @@ from provisioner.console.failures import Failure, failure_of
 from provisioner.console.routing import changes, reads
 from provisioner.console.visit import Visit, Visiting
 from provisioner.core.api.errors import DeniedError, ProvisionerError
+from provisioner.core.reconcile.differences import STATES
+from provisioner.phrasing import Phrasing
 
 #: How many differences the page shows of a target.
 _MOST = 200
@@ -67,6 +70,7 @@ def _shown(visit: Visit, failure: Failure | None = None, *, unit: str = "") -> R
         unit=unit,
         chosen=visit.incoming.query.get("target"),
         most=_MOST,
+        stated=partial(_stated, visit.phrasing),
         **values,
     )
     headers = {"refresh": str(_EVERY)} if refreshes else {}
@@ -86,6 +90,11 @@ def _result(visit: Visit, last: BegunComparison) -> dict[str, Any]:
         "repairs": visit.app.repairs.by_difference(report.differences, viewer=visit.person),
         "sections": [(name, found) for name, found in sections if found and chosen in {None, name}],
     }
+
+
+def _stated(phrasing: Phrasing, value: str) -> str:
+    """Return what is known of an account, or what a target has, in the language of the page."""
+    return phrasing.word(STATES[value]) if value in STATES else phrasing.translated(value)
 
 
 def _past(visit: Visit) -> Any:

@@ -9,8 +9,8 @@ from enum import StrEnum
 import attrs
 
 from provisioner.core.api.events import Event
-from provisioner.core.api.messages import AttributeChange
-from provisioner.core.model import StepError
+from provisioner.core.api.messages import AttributeChange, Presence
+from provisioner.core.model import AccountState, StepError
 from provisioner.core.model.text import Text
 
 
@@ -51,6 +51,9 @@ class DifferenceKind(StrEnum):
     #: concerns no target.
     UNFINISHED = "unfinished"
 
+
+#: The states that differences name, by their values. Everything else that they name is a lock, a person or a name.
+STATES: Mapping[str, AccountState | Presence] = {state.value: state for state in (*AccountState, *Presence)}
 
 #: The differences between two persons.
 OF_PERSONS = frozenset({DifferenceKind.HOLDER, DifferenceKind.CUSTODIAN})
