@@ -76,12 +76,13 @@ class Background:
 
             Raises StoppedError if the calculation takes longer, or if the console ends.
         """
-        ends_at: list[float] = []
+        ends_at: float | None = None
 
         def keep_up() -> None:
+            nonlocal ends_at
             now = time.monotonic()
-            ends_at[:] = ends_at or [now + longest]
-            if self._stopped.is_set() or now > ends_at[0]:
+            ends_at = ends_at or now + longest
+            if self._stopped.is_set() or now > ends_at:
                 raise StoppedError(
                     "the calculation takes longer than {count} seconds, or the console is being stopped",
                     cure="try it again later",

@@ -112,7 +112,7 @@ class Site:
         return f"{self.cookie_name(name)}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{limits}"
 
     def require_connection(self, incoming: Incoming) -> None:
-        """Check that a request comes over a proxy, if there is one, and is meant for this host.
+        """Check that a request is for this host and, if proxies are configured, comes from one of them.
 
         Raises:
 

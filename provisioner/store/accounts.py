@@ -21,7 +21,7 @@ from provisioner.store import tree
 from provisioner.store.db.chunks import chunks
 from provisioner.store.db.database import Database
 from provisioner.store.db.reader import Reader
-from provisioner.store.db.rows import fields_of
+from provisioner.store.db.rows import models
 from provisioner.store.db.tables import account_sessions, account_targets, accounts, operations, units
 
 
@@ -39,7 +39,7 @@ class StoredAccounts:
     def get_many(self, logins: Iterable[str], /) -> Mapping[str, Account]:
         """Return the accounts with these logins, by login. What does not exist is left out."""
         found = self._reader.among(select(accounts), accounts.c.login, logins)
-        return {row.login: Account(**fields_of(row)) for row in found}
+        return {account.login: account for account in models(Account, accounts.c.keys(), found)}
 
     def of_units(self, codes: Iterable[str], /) -> Mapping[str, Account]:
         """Return the unit accounts of the units with these codes, by code.

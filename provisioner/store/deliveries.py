@@ -23,7 +23,7 @@ from provisioner.core.model.deliveries import of_parts
 from provisioner.store.db.database import Database
 from provisioner.store.db.prepared import run
 from provisioner.store.db.reader import Reader
-from provisioner.store.db.rows import MUST_FIND, Change, Row, add, as_row, put
+from provisioner.store.db.rows import MUST_FIND, Change, Row, add, as_row, models, put
 from provisioner.store.db.tables import OPEN_MESSAGES, UNDELIVERED_MESSAGES, accounts, deliveries, message_parts
 from provisioner.store.db.types import UtcDateTime
 
@@ -221,8 +221,7 @@ class StoredDeliveries:
 
     def recent(self, login: str, /) -> Sequence[PasswordDelivery]:
         """Return the last messages of an account, the latest first."""
-        rows = self._database.find(_RECENT, login=login)
-        return [PasswordDelivery(**dict(zip(_NAMES, row, strict=True))) for row in rows]
+        return models(PasswordDelivery, _NAMES, self._database.find(_RECENT, login=login))
 
     def last_number(self, login: str, /) -> int:
         """Return the number of the last message of an account; 0 if there is none."""

@@ -12,12 +12,13 @@ from provisioner.core.model import Account
 from provisioner.core.policy.ports import ScheduleState
 from provisioner.store.db.database import Database
 from provisioner.store.db.reader import Reader
-from provisioner.store.db.rows import Change, Row, add, fields_of, put
+from provisioner.store.db.rows import Change, Row, add, models, put
 from provisioner.store.db.tables import accounts, rule_sets, schedule
 
 #: How many accounts are read together by holder: many, because what is due is sorted for each page.
 PAGE = 2000
 
+_COLUMNS = accounts.c.keys()
 _KEEP_RULE_SET = add(rule_sets)
 _DROP_RULE_SET = delete(rule_sets).where(rule_sets.c.name == bindparam("this"))
 _BEGIN = put(schedule)
@@ -71,7 +72,7 @@ class StoredSchedule:
         """Yield the accounts whose deadline has come, the most urgent first. It costs what is due, not what exists."""
         query = select(accounts).where(accounts.c.next_deadline <= now)
         for page in self._reader.pages(query, accounts.c.next_deadline, accounts.c.login):
-            yield from (Account(**fields_of(row)) for row in page)
+            yield from models(Account, _COLUMNS, page)
 
     def count_due(self, before: datetime, /) -> int:
         """Return how many accounts have had a deadline before this time. It costs what is due, not what exists."""
@@ -86,14 +87,14 @@ class StoredSchedule:
         query = query.order_by(holder, accounts.c.login).limit(PAGE)
         page = self._reader.all(query)
         while page:
-            yield from (Account(**fields_of(row)) for row in page)
+            yield from models(Account, _COLUMNS, page)
             after = tuple_(holder, accounts.c.login) > (page[-1].holder, page[-1].login)
             page = self._reader.all(query.where(after)) if len(page) == PAGE else ()
 
     def accounts_after(self, login: str, /) -> Iterator[Sequence[Account]]:
         """Yield all accounts whose logins come after this one, in the order of their logins, page by page."""
         for page in self._reader.pages(select(accounts).where(accounts.c.login > login), accounts.c.login):
-            yield [Account(**fields_of(row)) for row in page]
+            yield models(Account, _COLUMNS, page)
 
     def save(self, planned: Iterable[Account], /, *, reached: str | None = None) -> None:
         """Store the next deadline of each of these accounts, unless it was changed since it was read.

@@ -42,6 +42,9 @@ SPARED = 2.0
 #: The time that operations get in any case, and for each account, in seconds. A busy machine needs much of it.
 PATIENCE, PATIENCE_EACH = 300.0, 3.0
 
+#: How a worker ends that is asked to. One that was suspended, or whose leases have run out, ends by its timer.
+STOPPED = {0, -signal.SIGALRM}
+
 INITIATOR = Initiator(actor="1001", reason="test")
 
 
@@ -276,6 +279,12 @@ class Cluster:
     def messages(self) -> Counter[str]:
         """Return how many messages with a password each phone received."""
         return Counter(to for to, _ in self._passwords())
+
+    def inspect_after(self, workers: Workers) -> Inspection:
+        """Return what the last rotation has left, and print it with what happened to the workers."""
+        found = self.inspect()
+        print(f"workers: {dict(workers.happened)}", *found.lines(), sep="\n")
+        return found
 
     def inspect(self) -> Inspection:
         """Return what the last rotation has left."""

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import random
-import signal
 import time
 from collections.abc import Iterator
 
@@ -16,16 +15,13 @@ from provisioner.store.queue import chunks
 from provisioner.testing.proxy import WireFault
 from provisioner.testing.slapd import Slapd
 from tests.acceptance import quick_worker
-from tests.acceptance.cluster import ACCOUNTS, Cluster, Workers
+from tests.acceptance.cluster import ACCOUNTS, STOPPED, Cluster, Workers
 from tests.acceptance.namespaces import is_possible
 from tests.postgresql_stores import StoreServer
 
 pytestmark = [pytest.mark.slow, pytest.mark.server("slapd"), pytest.mark.server("postgresql")]
 
 WORKERS = 4
-
-#: How a worker ends that is asked to. One that was suspended just before ends by its timer.
-STOPPED = {0, -signal.SIGALRM}
 
 #: The random numbers of one run of the test can be had again.
 SEED = random.SystemRandom().randrange(10**6)
@@ -57,8 +53,8 @@ def test_workers_that_are_killed_and_suspended_every_second_lose_nothing(cluster
         cluster.wait_for_work()
         cluster.wait(workers, numbers=numbers)
         codes = workers.stop()
-    found = cluster.inspect()
-    print(f"{time.monotonic() - begun:.0f} s; workers: {dict(workers.happened)}", *found.lines(), sep="\n")
+    print(f"{time.monotonic() - begun:.0f} s")
+    found = cluster.inspect_after(workers)
 
     found.require_soundness(ACCOUNTS)
     assert set(codes) <= STOPPED, workers.output()
@@ -72,8 +68,7 @@ def test_workers_go_on_after_the_database_was_killed(cluster: Cluster) -> None:
         cluster.server.start()
         cluster.wait(workers)
         codes = workers.stop()
-    found = cluster.inspect()
-    print(dict(workers.happened), *found.lines(), sep="\n")
+    found = cluster.inspect_after(workers)
 
     found.require_soundness(ACCOUNTS)
     assert set(codes) <= STOPPED, workers.output()
@@ -89,8 +84,7 @@ def test_workers_go_on_after_their_connections_to_the_database_were_cut(cluster:
         cluster.wire.heal()
         cluster.wait(workers)
         codes = workers.stop()
-    found = cluster.inspect()
-    print(dict(workers.happened), *found.lines(), sep="\n")
+    found = cluster.inspect_after(workers)
 
     found.require_soundness(ACCOUNTS)
     assert set(codes) <= STOPPED, workers.output()

@@ -17,7 +17,7 @@ from provisioner.store.queue import chunks
 from provisioner.testing.proxy import TcpProxy, WireFault
 from provisioner.testing.slapd import Slapd
 from tests.acceptance import quick_worker
-from tests.acceptance.cluster import ACCOUNTS, Cluster, Workers
+from tests.acceptance.cluster import ACCOUNTS, STOPPED, Cluster, Workers
 from tests.acceptance.namespaces import NetworkNamespace, is_possible
 from tests.postgresql_stores import StoreServer
 
@@ -30,9 +30,6 @@ pytestmark = [
 
 #: The configuration of workers inside the namespace.
 CONFIG = "inside.toml"
-
-#: How workers end that are asked to, or whose leases have run out.
-STOPPED = {0, -signal.SIGALRM}
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -106,8 +103,7 @@ def test_workers_go_on_after_their_network_was_cut_for_some_seconds(site: Site) 
         site.namespace.heal()
         cluster.wait(workers)
         codes = workers.stop()
-    found = cluster.inspect()
-    print(dict(workers.happened), *found.lines(), sep="\n")
+    found = cluster.inspect_after(workers)
 
     found.require_soundness(ACCOUNTS)
     assert set(codes) <= STOPPED, workers.output()
@@ -128,8 +124,7 @@ def test_others_take_over_while_the_network_stays_cut_and_nothing_stale_is_writt
             site.namespace.heal()
             inside.supervise()
             codes = inside.stop() + outside.stop()
-    found = cluster.inspect()
-    print(dict(inside.happened), *found.lines(), sep="\n")
+    found = cluster.inspect_after(inside)
 
     while_cut.require_soundness(ACCOUNTS)
     found.require_soundness(ACCOUNTS)

@@ -61,8 +61,10 @@ def rows(database: Database) -> Rows:
         }
 
 
-def people(count: int) -> list[dict[str, object]]:
-    return [{"id": f"p{number}", "name": "x" * 1000, "title": ""} for number in range(count)]
+def add_people(database: Database, count: int) -> None:
+    with database.write() as connection:
+        people = [{"id": f"p{number}", "name": "x" * 1000, "title": ""} for number in range(count)]
+        connection.execute(insert(persons), people)
 
 
 def test_every_value_arrives_as_it_is(store: Store, database: Database, folder: Path, story: type[Story]) -> None:
@@ -89,8 +91,7 @@ def test_a_writer_neither_waits_for_a_copy_nor_gets_into_it(
 ) -> None:
     """A copy of two moments could have an operation without its account."""
     monkeypatch.setattr(postgresql_copying, "_ROWS", 10)
-    with database.write() as connection:
-        connection.execute(insert(persons), people(3000))
+    add_people(database, 3000)
     with subprocess.Popen([sys.executable, "-c", WRITER, url], stdout=subprocess.PIPE) as writer:
         assert writer.stdout
         writer.stdout.readline()
@@ -110,8 +111,7 @@ def test_a_server_that_ends_in_the_middle_leaves_no_copy(
     store: Store, database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _ = store
-    with database.write() as connection:
-        connection.execute(insert(persons), people(3000))
+    add_people(database, 3000)
     batches = postgresql_copying._batches
 
     def cut(*given: object) -> Iterator[object]:
@@ -129,8 +129,7 @@ def test_a_table_that_was_read_in_part_is_no_copy(
     store: Store, database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _ = store
-    with database.write() as connection:
-        connection.execute(insert(persons), people(3000))
+    add_people(database, 3000)
     batches = postgresql_copying._batches
     monkeypatch.setattr(postgresql_copying, "_batches", lambda *given: list(batches(*given))[:1])
 
