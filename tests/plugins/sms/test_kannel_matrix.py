@@ -67,8 +67,13 @@ class Scene:
             self.office.rotate()
 
     def end(self, state: MessageState) -> None:
-        """Wait until the last message has its state, and follow it up."""
+        """Wait until the last message has its state, and follow it up.
+
+        Kannel reports each part of a message, so the phone may still wait for another part of a delivered one.
+        """
         self.office.await_state(self.login, state)
+        delivered = self.office.states(self.login).count(DELIVERED)
+        wait_until(lambda: len(self.operator.phone(self.number)) >= delivered, PATIENCE)
         self.office.resume()
 
     def miss_report(self) -> None:
