@@ -13,13 +13,11 @@ import attrs
 from provisioner.core.api.errors import (
     BusyError,
     DeniedError,
-    InputError,
     LeaseLostError,
     NotReadyError,
     StoreError,
     SupersededError,
     TargetError,
-    known_or_defect,
     step_error,
 )
 from provisioner.core.api.events import Event, OperationPlanned
@@ -33,6 +31,7 @@ from provisioner.core.engine.plan import Plan, PlannedOperation, only_ends_sessi
 from provisioner.core.engine.planner import Planner
 from provisioner.core.engine.ports import Distribution, Records
 from provisioner.core.engine.preflight import preflight
+from provisioner.core.engine.read_ahead import ReadAhead, broken_off
 from provisioner.core.engine.recorder import OperationRecorder
 from provisioner.core.engine.waiting import Obstacle, obstacle
 from provisioner.core.gateways.maintenance import Calendar, OperationPutOff
@@ -85,6 +84,11 @@ class Engine:
     require_current: Callable[[PlannedOperation], None] = lambda _: None
     distribution: Distribution | None = None
     concurrency: int | None = None
+    _ahead: ReadAhead = attrs.field(init=False)
+
+    @_ahead.default
+    def _read_ahead(self) -> ReadAhead:
+        return ReadAhead(self.planner)
 
     def preflight(self, work: Sequence[PlannedOperation]) -> Sequence[TargetError]:
         """Check that everything that the operations need is available, before the first change.
@@ -152,7 +156,7 @@ class Engine:
         """
         operations = self.holds.operations(run)
         self.planner.require_release(operations, actor)
-        return [_released(found) for found in self._again(operations)]
+        return [_released(found) for found in self._ahead.plan(operations)]
 
     def release(self, run: str, *, actor: str, reason: str = "") -> list[Operation]:
         """Carry out the pending operations of a held run, and return them; see :meth:`iter_release`."""
@@ -233,8 +237,8 @@ class Engine:
             others = [attrs.evolve(planned, error=step_error(error)) for planned in waiting if _needs_all(planned)]
             if len(others) == len(waiting):
                 raise
-            return chain(self._again(planned for planned in waiting if not _needs_all(planned)), others)
-        return self._again(found)
+            return chain(self._ahead.plan(planned for planned in waiting if not _needs_all(planned)), others)
+        return self._ahead.plan(found)
 
     def _hold_back(self, work: Sequence[PlannedOperation | Operation], share: Share) -> list[Operation]:
         """Hold a run that exceeds the limit only together with another one that was planned at the same time."""
@@ -308,17 +312,6 @@ class Engine:
             undelivered=work.undelivered,
         )
 
-    def _again(self, operations: Iterable[Operation]) -> Iterator[PlannedOperation | Operation]:
-        for operation in operations:
-            try:
-                yield self.planner.again(operation)
-            except (InputError, TargetError) as error:
-                yield attrs.evolve(operation, error=step_error(error))
-            except StoreError:
-                raise
-            except Exception as error:
-                yield _broken_off(operation, error)
-
     def _run(self, work: Iterable[PlannedOperation | Operation]) -> Iterator[Operation]:
         """Carry out operations, several at the same time, and yield each when it ends.
 
@@ -384,6 +377,16 @@ class Engine:
         """Carry out one operation, unless the program is stopped or the store has failed."""
         if failures or self.context.retry.stop.is_set() or work.operation.state is OperationState.STAGED:
             return work.operation
+        try:
+            current = self._ahead.current(work)
+        except StoreError as error:
+            failures.append(error)
+            return attrs.evolve(work.operation, error=step_error(error))
+        if isinstance(current, Operation):
+            return current
+        return self._carry_out_current(current, failures)
+
+    def _carry_out_current(self, work: PlannedOperation, failures: list[StoreError]) -> Operation:
         execution = Execution(work, self.context)
         try:
             return self._execute(work, execution)
@@ -396,7 +399,7 @@ class Engine:
             state = OperationState.RUNNING if execution.has_begun else work.operation.state
             return attrs.evolve(work.operation, state=state, error=step_error(error))
         except Exception as error:
-            return _broken_off(work.operation, error)
+            return broken_off(work.operation, error)
 
     def _execute(self, work: PlannedOperation, execution: Execution) -> Operation:
         if obstructed := obstacle(work, self.context):
@@ -477,10 +480,3 @@ def _released(found: PlannedOperation | Operation) -> PlannedOperation | Operati
 
 def _put_off(operation: Operation, error: Obstacle) -> Operation:
     return attrs.evolve(operation, next_try_at=error.until, error=step_error(error))
-
-
-def _broken_off(operation: Operation, error: Exception) -> Operation:
-    """Return an operation at which the program failed before this could be recorded."""
-    failure = known_or_defect(error)
-    log.error("operation_broken_off", operation=operation.id, login=operation.login, reason=str(failure))
-    return attrs.evolve(operation, error=step_error(failure))

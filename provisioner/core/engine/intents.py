@@ -17,7 +17,7 @@ from provisioner.core.api.errors import (
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.api.messages import Entitlements
 from provisioner.core.engine.people import LookUp
-from provisioner.core.engine.plan import Refused, is_delivered, was_refused
+from provisioner.core.engine.plan import PlannedOperation, Refused, is_delivered, was_refused
 from provisioner.core.model import Account, Operation, OperationKind, OperationState, Unit
 from provisioner.core.model.text import Text
 
@@ -61,6 +61,30 @@ class Intent:
     def recipient(self) -> str | None:
         """The ID of the person whom the operation names as the holder, if it names one."""
         return self.holder if KINDS[self.kind].needs_holder else None
+
+    def planned(self, operation: Operation, people: LookUp) -> PlannedOperation:
+        """Return an operation that does it, with everything that is needed to carry it out.
+
+        Args:
+
+            operation: The operation.
+
+            people: Those whom it concerns.
+        """
+        return PlannedOperation(
+            operation=operation,
+            account=self.account,
+            unit=self.unit,
+            holder=people.persons.get(operation.holder or ""),
+            outgoing=people.persons.get(operation.outgoing or ""),
+            targets=self.place.targets,
+            joins=self.place.joins,
+            sessions=self.place.sessions,
+            left=self.place.left,
+            channels=self.place.channels,
+            entitlements=self.place.entitlements,
+            parent=self.place.parent,
+        )
 
     def is_served_by(self, stuck: Operation) -> bool:
         """Whether finishing *stuck* has the requested effect: an account in a handover will be open after it.

@@ -2,56 +2,25 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import attrs
 
-from provisioner.core.api.errors import (
-    Denial,
-    InputError,
-    Problem,
-)
-from provisioner.core.api.kinds import KINDS
+from provisioner.core.api.errors import Denial, InputError, Problem, TargetError
 from provisioner.core.api.messages import AuthorizeOperation
 from provisioner.core.engine.authorization import Authorization
 from provisioner.core.engine.desired import DesiredState
-from provisioner.core.engine.intents import (
-    Intent,
-    Place,
-    concerned,
-    impossible,
-    is_changing,
-    is_under_way,
-    may_change_hands,
-    nobody_to_receive,
-    not_looked_up,
-    of_removed_unit,
-    unanswered,
-    unended_before,
-    without_recipient,
-)
-from provisioner.core.engine.people import LookUp, People
+from provisioner.core.engine.intents import Intent, Place, may_change_hands
+from provisioner.core.engine.people import People
 from provisioner.core.engine.placing import Placing
-from provisioner.core.engine.plan import (
-    Initiator,
-    Plan,
-    PlannedOperation,
-    Refused,
-    Unchanged,
-    only_ends_sessions,
-)
+from provisioner.core.engine.plan import Initiator, Plan, PlannedOperation, Unchanged
+from provisioner.core.engine.plan_builder import PlanBuilder, unchanged_account
 from provisioner.core.engine.ports import Records
+from provisioner.core.engine.resumption import Resumption
 from provisioner.core.engine.unit_accounts import UnitAccounts
 from provisioner.core.gateways.gateway import Channel, Target
-from provisioner.core.model import (
-    Account,
-    AccountState,
-    Operation,
-    OperationKind,
-    Unit,
-)
+from provisioner.core.model import Account, AccountState, Operation, OperationKind, Unit
 from provisioner.core.model.naming import Naming
 from provisioner.core.model.text import Text, marked
 from provisioner.core.model.unit_paths import ListedUnits
@@ -140,7 +109,7 @@ class Planner:
                 continue
             kind = OperationKind.REOPEN if account.state is AccountState.CLOSED else OperationKind.CREATE
             wanted.append(Intent(kind, account, unit, unit.custodian, names_holder=True))
-        return self._plan(wanted, problems, already=AccountState.OPEN, initiator=initiator)
+        return self._builder.plan(wanted, problems, already=AccountState.OPEN, initiator=initiator)
 
     def create(self, accounts: Sequence[Account], initiator: Initiator) -> Plan:
         """Plan to open accounts that have a login and were never opened, or whose opening did not finish.
@@ -157,7 +126,7 @@ class Planner:
             if account.state is AccountState.CLOSED
         ]
         wanted = self._as_they_are(OperationKind.CREATE, accounts)
-        return self._plan(wanted, problems, already=AccountState.OPEN, initiator=initiator)
+        return self._builder.plan(wanted, problems, already=AccountState.OPEN, initiator=initiator)
 
     def reopen(self, accounts: Sequence[Account], initiator: Initiator, *, again: bool = False) -> Plan:
         """Plan to open closed accounts again, with a new password.
@@ -182,7 +151,7 @@ class Planner:
             if account.state is AccountState.PLANNED
         ]
         wanted = self._as_they_are(OperationKind.REOPEN, accounts, again=again)
-        return self._plan(wanted, problems, already=None if again else AccountState.OPEN, initiator=initiator)
+        return self._builder.plan(wanted, problems, already=None if again else AccountState.OPEN, initiator=initiator)
 
     def close(self, accounts: Sequence[Account], initiator: Initiator, *, again: bool = False) -> Plan:
         """Plan to close accounts, so that nobody can log in (000 m.5/h; 001 ¶2).
@@ -202,7 +171,7 @@ class Planner:
             NotAuthorizedError: The actor may not do it.
         """
         wanted = self._as_they_are(OperationKind.CLOSE, accounts, again=again)
-        return self._plan(wanted, [], already=None if again else AccountState.CLOSED, initiator=initiator)
+        return self._builder.plan(wanted, [], already=None if again else AccountState.CLOSED, initiator=initiator)
 
     def update(self, accounts: Sequence[Account], initiator: Initiator) -> Plan:
         """Plan to bring the attributes and entitlements of open accounts up to date. The passwords stay.
@@ -248,8 +217,8 @@ class Planner:
     ) -> Plan:
         opened = [account for account in accounts if account.state is AccountState.OPEN]
         intents = self._as_they_are(kind, opened, again=again)
-        plan = self._plan(intents, [], already=None, initiator=initiator)
-        others = [_unchanged(account) for account in accounts if account.state is not AccountState.OPEN]
+        plan = self._builder.plan(intents, [], already=None, initiator=initiator)
+        others = [unchanged_account(account) for account in accounts if account.state is not AccountState.OPEN]
         return attrs.evolve(plan, unchanged=(*plan.unchanged, *others))
 
     def delete(self, accounts: Sequence[Account], initiator: Initiator) -> Plan:
@@ -268,7 +237,7 @@ class Planner:
             _problem(account, marked("it is not closed")) for account in left if not _may_be_deleted(account, unended)
         ]
         wanted = self._as_they_are(OperationKind.DELETE, left)
-        plan = self._plan(wanted, problems, already=None, initiator=initiator)
+        plan = self._builder.plan(wanted, problems, already=None, initiator=initiator)
         nothing = Text("it was deleted already")
         return attrs.evolve(plan, unchanged=tuple(Unchanged(login=login, reason=nothing) for login in sorted(deleted)))
 
@@ -287,7 +256,7 @@ class Planner:
             if account.state in {AccountState.PLANNED, AccountState.CLOSED}
         ]
         wanted = self._as_they_are(OperationKind.ROTATE, accounts)
-        return self._plan(wanted, problems, already=None, initiator=initiator)
+        return self._builder.plan(wanted, problems, already=None, initiator=initiator)
 
     def complete(self, accounts: Sequence[Account], initiator: Initiator) -> Plan:
         """Plan a new password for open accounts that are missing on a target, which creates them there.
@@ -344,15 +313,7 @@ class Planner:
         intent = Intent(
             OperationKind.HANDOVER, account, units[account.unit], to, outgoing=account.holder, names_holder=True
         )
-        # First, because other problems may depend on who holds it, and who is known.
-        self._authorization.require([intent], initiator)
-        [intent] = self._placing.place([intent])
-        work = self._intended(intent, stuck, self._people([(intent, stuck)]), problems, initiator)
-        if problems:
-            raise InputError(problems)
-        if not intent.place.targets:
-            return Plan(unchanged=(_unchanged(account, intent.place),))
-        return Plan(refused=(work,)) if isinstance(work, Refused) else Plan(work=(self._marked(work),))
+        return self._builder.plan_handover(intent, stuck, problems, initiator)
 
     def hand_over_to_custodians(self, held: Sequence[tuple[Account, Unit]], initiator: Initiator) -> Plan:
         """Plan to hand open accounts over to the custodians of their units.
@@ -382,7 +343,7 @@ class Planner:
         self._authorization.require(
             (attrs.evolve(intent, unit=stored[intent.unit.code]) for intent in intents), initiator
         )
-        return self._plan(intents, [], already=None, initiator=initiator)
+        return self._builder.plan(intents, [], already=None, initiator=initiator)
 
     def plan(self, kind: OperationKind, accounts: Sequence[Account], initiator: Initiator) -> Plan:
         """Plan operations of a kind that needs only the accounts: each kind except a handover.
@@ -415,36 +376,16 @@ class Planner:
 
             TargetError: The personnel system can't be asked about the person.
         """
-        account = self.records.accounts.get_many([operation.login]).get(operation.login)
-        unit = self.records.units.get_many([account.unit]).get(account.unit) if account else None
-        if account is None or unit is None:
-            raise InputError([Problem(field="login", message=Text("{login} is unknown", {"login": operation.login}))])
-        [intent] = self._placing.place([Intent(operation.kind, account, unit, operation.holder, again=True)])
-        people = LookUp(persons={}) if only_ends_sessions(operation) else self._people_for(operation, intent)
-        work = self._marked(_work(operation, account, unit, people, intent.place))
-        return attrs.evolve(work, recorded=True, resumed=True, unit_moves=True)
+        [planned] = self.all_again([operation])
+        if isinstance(planned, PlannedOperation):
+            return planned
+        raise planned
 
-    def _people_for(self, operation: Operation, intent: Intent) -> LookUp:
-        """Return the people whom an operation from the journal needs, if everything else that it needs is there.
-
-        Raises:
-
-            InputError: The holder is no longer known, or the account belongs on no target.
-
-            UnsupportedError: A target has no hook for it, and the configuration doesn't say so.
-
-            TargetError: The personnel system can't be asked about the person.
+    def all_again(self, operations: Sequence[Operation]) -> list[PlannedOperation | InputError | TargetError]:
+        """Plan operations from the journal again, with a few queries for all; see
+        :meth:`Resumption.plan() <provisioner.core.engine.resumption.Resumption.plan>`.
         """
-        people = self.people.look_up([person for person in (operation.holder, operation.outgoing) if person])
-        if error := unanswered(operation, people):
-            raise error
-        if problem := without_recipient(operation, intent.unit, people):
-            raise InputError([problem])
-        if KINDS[operation.kind].delivers and not intent.place.targets:
-            raise InputError([_problem(intent.account, marked("it belongs on no target"))])
-        if missing := self._placing.lacks(operation.kind, intent.place):
-            raise missing
-        return people
+        return Resumption(records=self.records, people=self.people, placing=self._placing).plan(operations)
 
     def require_release(self, operations: Sequence[Operation], actor: str) -> None:
         """Check that an actor may release held operations.
@@ -475,6 +416,16 @@ class Planner:
         )
 
     @property
+    def _builder(self) -> PlanBuilder:
+        return PlanBuilder(
+            records=self.records,
+            people=self.people,
+            placing=self._placing,
+            authorization=self._authorization,
+            now=self.now,
+        )
+
+    @property
     def _authorization(self) -> Authorization:
         return Authorization(authorize=self.authorize, now=self.now)
 
@@ -482,118 +433,11 @@ class Planner:
         units = self.desired.units.get_many([account.unit for account in accounts])
         return [Intent(kind, account, units[account.unit], account.holder, again=again) for account in accounts]
 
-    def _plan(
-        self, intents: Sequence[Intent], problems: list[Problem], *, already: AccountState | None, initiator: Initiator
-    ) -> Plan:
-        unended = self.records.operations.unended([intent.account.login for intent in intents])
-        settled = [intent.account.login for intent in intents if intent.account.state is already]
-        left_open = self._placing.left_open(settled) if already is AccountState.CLOSED else set()
-        idle = {login for login in settled if login not in left_open and not is_changing(unended.get(login))}
-        intents = self._placing.place(intents)
-        idle |= {intent.account.login for intent in intents if not intent.place.targets}
-        active = [(intent, unended.get(intent.account.login)) for intent in intents if intent.account.login not in idle]
-        people = self._people(active)
-        planned = [self._intended(intent, stuck, people, problems, initiator) for intent, stuck in active]
-        self._authorization.require([intent for intent, _ in active], initiator)
-        if problems:  # they name persons, so they come after the denials
-            raise InputError(problems)
-        work = [item for item in planned if isinstance(item, PlannedOperation)]
-        marks = self.records.marks.get_many([item.account.login for item in work])
-        return Plan(
-            work=tuple(attrs.evolve(item, marks=tuple(marks.get(item.account.login, ()))) for item in work),
-            unchanged=tuple(
-                _unchanged(intent.account, intent.place) for intent in intents if intent.account.login in idle
-            ),
-            refused=tuple(item for item in planned if isinstance(item, Refused)),
-        )
-
-    def _people(self, intents: Sequence[tuple[Intent, Operation | None]]) -> LookUp:
-        """Look up all who receive or hand over an account. An error for one doesn't affect the others.
-
-        Raises:
-
-            TargetError: The personnel system as a whole can't be used.
-        """
-        found = self.people.look_up(concerned(intents))
-        found.raise_for_all()
-        return found
-
-    def _marked(self, work: PlannedOperation) -> PlannedOperation:
-        login = work.account.login
-        return attrs.evolve(work, marks=tuple(self.records.marks.get_many([login]).get(login, ())))
-
-    def _intended(
-        self,
-        intent: Intent,
-        stuck: Operation | None,
-        people: LookUp,
-        problems: list[Problem],
-        initiator: Initiator,
-    ) -> PlannedOperation | Refused:
-        """Return the planned operation, or why there is none for this account. Adds problems of the input to
-        *problems*.
-        """
-        if missing := self._placing.lacks(intent.kind, intent.place):
-            return impossible(intent, missing)
-        if intent.unit.removed_at and KINDS[intent.kind].delivers:
-            return of_removed_unit(intent.unit, intent.account.login)
-        operation = self._operation(intent, stuck, initiator)
-        mine = operation is stuck
-        if stuck and not mine and is_under_way(stuck) and not intent.supersedes(stuck):
-            return unended_before(stuck)
-        if error := unanswered(operation, people):
-            return not_looked_up(operation, error)
-        if problem := without_recipient(operation, intent.unit, people):
-            if mine or not intent.names_holder:
-                return nobody_to_receive(operation, stuck if mine else None)
-            problems.append(problem)
-        work = _work(operation, intent.account, intent.unit, people, intent.place)
-        return attrs.evolve(work, recorded=mine, superseded=None if mine else stuck)
-
-    def _operation(self, intent: Intent, stuck: Operation | None, initiator: Initiator) -> Operation:
-        if stuck and intent.is_served_by(stuck):
-            return stuck
-        return Operation(
-            id=str(uuid.uuid4()),
-            kind=intent.kind,
-            login=intent.account.login,
-            actor=initiator.actor,
-            reason=initiator.reason,
-            request=initiator.request,
-            created_at=self.now(),
-            holder=intent.recipient,
-            outgoing=intent.outgoing,
-            steps=self._placing.steps(intent.kind, intent.place),
-        )
-
-
-def _work(operation: Operation, account: Account, unit: Unit, people: LookUp, place: Place) -> PlannedOperation:
-    return PlannedOperation(
-        operation=operation,
-        account=account,
-        unit=unit,
-        holder=people.persons.get(operation.holder or ""),
-        outgoing=people.persons.get(operation.outgoing or ""),
-        targets=place.targets,
-        joins=place.joins,
-        sessions=place.sessions,
-        left=place.left,
-        channels=place.channels,
-        entitlements=place.entitlements,
-        parent=place.parent,
-    )
-
 
 def _may_be_deleted(account: Account, unended: Mapping[str, Operation]) -> bool:
     """Whether it is closed, or its deletion is not finished."""
     stuck = unended.get(account.login)
     return account.state is AccountState.CLOSED or (stuck is not None and stuck.kind is OperationKind.DELETE)
-
-
-def _unchanged(account: Account, place: Place | None = None) -> Unchanged:
-    if place and not place.targets:
-        return Unchanged(login=account.login, reason=Text("there is no target on which to do it"))
-    return Unchanged(login=account.login, reason=Text("it is {state} already", {"state": account.state.value}))
 
 
 def _problem(account: Account, message: str) -> Problem:

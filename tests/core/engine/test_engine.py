@@ -15,6 +15,7 @@ from provisioner.core.api.errors import (
     NotReadyError,
     RefusedError,
     StoreError,
+    TargetError,
     UnavailableError,
 )
 from provisioner.core.api.events import Event
@@ -559,14 +560,14 @@ def test_a_defect_while_work_is_taken_up_again_is_that_operations(
     harness.open(codes(3))
     world.targets["first"].faults.clear()
     harness.clock.advance(timedelta(days=1))  # type: ignore[attr-defined]
-    again = Planner.again
+    again = Planner.all_again
 
-    def fail(planner: Planner, operation: Operation) -> PlannedOperation:
-        if operation.login == "birim1":
+    def fail(planner: Planner, operations: Sequence[Operation]) -> list[PlannedOperation | InputError | TargetError]:
+        if any(operation.login == "birim1" for operation in operations):
             raise ZeroDivisionError
-        return again(planner, operation)
+        return again(planner, operations)
 
-    monkeypatch.setattr(Planner, "again", fail)
+    monkeypatch.setattr(Planner, "all_again", fail)
     operations = harness.resume()
 
     assert sorted(operation.login for operation in operations if operation.state is OperationState.DONE) == [
