@@ -78,8 +78,8 @@ class AuditLogWriter:
     def store(self) -> None:
         """Record what was added since the last time."""
         if self._rows:
-            self._transaction.run(_APPEND, self._rows)
-            self._transaction.run(_MOVE_HEAD, [{"seq": self._seq, "hash": self._hash}])
+            self._transaction.queue(_APPEND, self._rows)
+            self._transaction.queue(_MOVE_HEAD, [{"seq": self._seq, "hash": self._hash}])
             self._rows.clear()
 
 

@@ -33,6 +33,12 @@ class Transaction(Protocol):
     def run(self, statement: UpdateBase, rows: Iterable[Values]) -> int:
         """Run a statement for each row, and return how many rows of its table it changed."""
 
+    def queue(self, statement: UpdateBase, rows: Iterable[Values]) -> None:
+        """Run a statement for each row, after all that was run or queued before.
+
+        It is run before the next answer is returned, or at the end. If it fails, that raises the error.
+        """
+
     def find(self, query: Select[Any], **values: object) -> Rows:
         """Return the rows of a query, whose values have these names."""
 

@@ -44,9 +44,11 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from provisioner.core.api.errors import StoreError
 from provisioner.store.db import tables
 from provisioner.store.db.database import Database
+from provisioner.store.db.pipelined import PipelinedTransaction
 from provisioner.store.db.ports import Transaction
 from provisioner.store.db.postgresql_errors import is_unreachable, shared_sessions, store_error
 from provisioner.store.db.server_clock import ServerClock
+from provisioner.store.db.transaction import DriverTransaction
 from provisioner.store.db.types import UtcDateTime
 
 #: How many seconds a process waits for a server that it has reached before, for example while that restarts.
@@ -62,7 +64,7 @@ _WRITE = f"""BEGIN ISOLATION LEVEL READ COMMITTED; {_LIMITS}; SET LOCAL synchron
 SELECT FROM chain_head FOR UPDATE"""
 _LOOK = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {_LIMITS}"
 #: Makes all durable that was committed before.
-_FLUSH = """BEGIN; SET LOCAL synchronous_commit = on; SELECT pg_logical_emit_message(true, 'provisioner', ''); COMMIT"""
+_FLUSH = "SELECT set_config('synchronous_commit', 'on', true), pg_logical_emit_message(true, 'provisioner', '')"
 #: The number is any one that other programs are unlikely to use.
 _DEFINE = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(7237117371)"
 
@@ -159,8 +161,17 @@ class PostgresqlDatabase(Database):
         """Begin a transaction in which nobody else writes, and make it durable in the end."""
         with self._transaction(self.writer) as connection:
             yield connection
+            PipelinedTransaction(connection).end("COMMIT", _FLUSH)
             connection.commit()
-            connection.execution_options(**{_OPENING: _FLUSH}).begin().commit()
+
+    @contextmanager
+    def transaction(self) -> Iterator[DriverTransaction]:
+        """Begin the same for the journal, whose changes are sent together."""
+        with self._transaction(self.writer) as connection:
+            transaction = PipelinedTransaction(connection)
+            yield transaction
+            transaction.end("COMMIT", _FLUSH)
+            connection.commit()  # for SQLAlchemy; there is nothing left to do
 
     @contextmanager
     def define(self) -> Iterator[Connection]:

@@ -70,12 +70,21 @@ class Prepared:
         with driver_cursor(connection) as cursor:
             return sum(self._run(cursor, self._values(chunk)) for chunk in chunks(rows))
 
+    def send(self, connection: Connection, rows: Iterable[Values]) -> None:
+        """Run the statement for each row, without asking how many rows it touched."""
+        for chunk in chunks(rows):
+            with driver_cursor(connection) as cursor:
+                self._execute(cursor, self._values(chunk))
+
     def _run(self, cursor: DBAPICursor, rows: Sequence[tuple[Any, ...]]) -> int:
+        self._execute(cursor, rows)
+        return cursor.rowcount
+
+    def _execute(self, cursor: DBAPICursor, rows: Sequence[tuple[Any, ...]]) -> None:
         if self._places:
             cursor.execute(self._text.replace(self._places, ", ".join([self._places] * len(rows)), 1), [*chain(*rows)])
         else:
             cursor.executemany(self._text, rows)
-        return cursor.rowcount
 
     def _values(self, rows: Sequence[Values]) -> list[tuple[Any, ...]]:
         values = [row if isinstance(row, tuple) else self._in_order(row) for row in rows]

@@ -35,6 +35,10 @@ class DriverTransaction:
         """Run a statement for each row, and return how many rows of its table it changed."""
         return run(self._connection, statement, rows)
 
+    def queue(self, statement: UpdateBase, rows: Iterable[Values]) -> None:
+        """Run a statement for each row now."""
+        self.run(statement, rows)
+
     def find(self, query: Select[Any], **values: object) -> Rows:
         """Return the rows of a query, whose values have these names."""
         return _prepared(query, self._connection.dialect).find(self._connection, values)

@@ -211,8 +211,9 @@ class Batch:
             self._write(statement, [row])
 
     def _write(self, statement: UpdateBase, rows: Collection[Values]) -> None:
-        found = self._transaction.run(statement, rows)
-        if found < len(rows) and statement.get_execution_options().get(MUST_FIND):
+        if not statement.get_execution_options().get(MUST_FIND):
+            self._transaction.queue(statement, rows)
+        elif self._transaction.run(statement, rows) < len(rows):
             raise BusyError("it was changed at the same time", cure="check it again")
 
     def _begin_anew(self, event: Event) -> None:

@@ -268,14 +268,14 @@ class Leases:
         alive = {login: hold for login, hold in self._held.items() if self._left(hold) > 0}
         safe_until = self._safe_until()
         renewal = {"mine": self.owner, "expires_at": self.time(transaction) + self.ttl}
-        transaction.run(_RENEW, [renewal | {"this": login} for login in alive])
+        transaction.queue(_RENEW, [renewal | {"this": login} for login in alive])
         ours = {login for (login,) in transaction.find(_OURS, mine=self.owner)}
         self._rest()
         return {login: attrs.evolve(hold, safe_until=safe_until) for login, hold in alive.items() if login in ours}
 
     def release(self, transaction: Transaction) -> Mapping[str, Hold]:
         """Give up all that is held; nothing in this process works on it any more."""
-        transaction.run(_RELEASE, [{"mine": self.owner}])
+        transaction.queue(_RELEASE, [{"mine": self.owner}])
         return {}
 
     def _left(self, hold: Hold) -> float:

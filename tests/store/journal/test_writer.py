@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import event
 
 from provisioner.core.api.errors import BusyError, StoreError
 from provisioner.core.api.events import Event
@@ -21,6 +21,7 @@ from provisioner.store import Store
 from provisioner.store.db import sqlite
 from provisioner.store.db.database import Database
 from provisioner.store.db.opening import database_at
+from provisioner.store.db.ports import Transaction
 from tests.planted import plant
 from tests.store.conftest import Story
 
@@ -31,14 +32,14 @@ Together = Callable[[Sequence[Sequence[Event]]], list[Future[None]]]
 def commits(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[None]:
     """Grows by one with each commit of the store."""
     seen: list[None] = []
-    begin = type(store._database).begin
+    begin = type(store._database).transaction
 
-    def count(database: Database) -> AbstractContextManager[Connection]:
+    def count(database: Database) -> AbstractContextManager[Transaction]:
         if database is store._database:
             seen.append(None)
         return begin(database)
 
-    monkeypatch.setattr(type(store._database), "begin", count)
+    monkeypatch.setattr(type(store._database), "transaction", count)
     return seen
 
 
