@@ -37,6 +37,8 @@ class Mode:
     distributes: bool = False
     #: How many operations are carried out at the same time; by default, it depends on the targets.
     concurrency: int | None = None
+    #: An open store of this process, which is closed later and may share its connections.
+    beside: Store | None = None
 
 
 @contextmanager
@@ -72,7 +74,7 @@ def application(
         StoreError: The store cannot be opened.
     """
     retry = Retry(retry_policy or RetryPolicy(), stop or threading.Event())
-    with open_store(config, now or utc_now, mode.timer) as store:
+    with open_store(config, now or utc_now, mode.timer, mode.beside) as store:
         now = now or store.now
         calendar = Calendar(read=store.maintenance.all, now=now)
         plugins = _plugins(config, store, now, calendar, dry_run=dry_run)

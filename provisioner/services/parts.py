@@ -24,7 +24,9 @@ from provisioner.store.address import StoreAddress
 Clock = Callable[[], datetime]
 
 
-def open_store(config: LoadedConfiguration, now: Clock = utc_now, timer: LeaseTimer | None = None) -> Store:
+def open_store(
+    config: LoadedConfiguration, now: Clock = utc_now, timer: LeaseTimer | None = None, beside: Store | None = None
+) -> Store:
     """Open the store of a configuration.
 
     Args:
@@ -35,11 +37,13 @@ def open_store(config: LoadedConfiguration, now: Clock = utc_now, timer: LeaseTi
 
         timer: Ends this process if it doesn't renew its leases in time.
 
+        beside: Another open store of this process, which is closed later and may share its connections.
+
     Raises:
 
         StoreError: It cannot be opened.
     """
-    return Store.open(store_address(config), now=now, timer=timer)
+    return Store.open(store_address(config), now=now, timer=timer, beside=beside)
 
 
 def store_address(config: LoadedConfiguration) -> StoreAddress:

@@ -163,6 +163,7 @@ class Store:
         lease_ttl: timedelta = LEASE_TTL,
         elapsed: Callable[[], float] = elapsed,
         timer: LeaseTimer | None = None,
+        beside: Self | None = None,
     ) -> Self:
         """Open the store at *address*.
 
@@ -178,11 +179,14 @@ class Store:
 
             timer: Ends this process if it doesn't renew its leases in time.
 
+            beside: Another open store of this process, which is closed later. If it is the same one on a server, its
+                connections are shared.
+
         Raises:
 
             StoreError: There is none, it is not of this version, or it cannot be read.
         """
-        database = database_at(address)
+        database = database_at(address, beside=beside.database if beside else None)
         _prepare(database, schema.require)
         return cls(database, now=now, lease_ttl=lease_ttl, elapsed=elapsed, timer=timer)
 
@@ -209,6 +213,11 @@ class Store:
         """
         if events:
             self._writer.write(events)
+
+    @property
+    def database(self) -> Database:
+        """The database, for another store that shares its connections."""
+        return self._database
 
     @property
     def place(self) -> str:

@@ -65,6 +65,7 @@ def command(session: Session, *, listen: str | None, concurrency: int | None) ->
     mode = Mode(timer=LeaseTimer(), concurrency=concurrency, distributes=content.worker.distribute)
     with stop_between_steps(message) as stop, session.store() as store:
         watched = WatchedStop(stop)
+        mode = attrs.evolve(mode, beside=store)
         worker = Worker(
             store=store,
             open_application=partial(_opened, session.configuration, mode),

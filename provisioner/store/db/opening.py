@@ -9,7 +9,9 @@ from provisioner.store.db.database import Database
 _POSTGRESQL = ("postgresql:", "postgresql+psycopg:")
 
 
-def database_at(address: StoreAddress | str, *, rebuilds_tables: bool = False) -> Database:
+def database_at(
+    address: StoreAddress | str, *, rebuilds_tables: bool = False, beside: Database | None = None
+) -> Database:
     """Return the database at an address, which need not exist.
 
     Args:
@@ -17,6 +19,9 @@ def database_at(address: StoreAddress | str, *, rebuilds_tables: bool = False) -
         address: Where it is; or only its URL, for example ``sqlite:////var/lib/provisioner/store.db``.
 
         rebuilds_tables: Whether it is opened for migrations, which may rebuild tables that others refer to.
+
+        beside: An open database that stays open for longer. If it is the same one on a server, with the same password,
+            its connections are shared.
 
     Raises:
 
@@ -26,7 +31,7 @@ def database_at(address: StoreAddress | str, *, rebuilds_tables: bool = False) -
     if address.url.startswith(_POSTGRESQL):
         from provisioner.store.db.postgresql import PostgresqlDatabase
 
-        return PostgresqlDatabase(address)
+        return PostgresqlDatabase(address, beside if isinstance(beside, PostgresqlDatabase) else None)
     from provisioner.store.db.sqlite import SqliteDatabase
 
     return SqliteDatabase(address, rebuilds_tables=rebuilds_tables)

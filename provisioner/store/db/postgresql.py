@@ -42,6 +42,7 @@ from sqlalchemy.engine.url import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from provisioner.core.api.errors import StoreError
+from provisioner.store.address import StoreAddress
 from provisioner.store.db import tables
 from provisioner.store.db.database import Database
 from provisioner.store.db.pipelined import PipelinedTransaction
@@ -112,11 +113,14 @@ class PostgresqlDatabase(Database):
 
         address: Where it is, for example ``postgresql:///provisioner?host=/var/run/postgresql``.
 
+        beside: Another one that stays open for longer. If it has the same address, its connections are shared.
+
     Raises:
 
         StoreError: The URL cannot be read, or psycopg is not installed.
     """
 
+    _beside: PostgresqlDatabase | None = None
     _name: str = attrs.field(init=False)
     #: Whether the server was ever reached.
     _reached: bool = attrs.field(default=False, init=False)
@@ -125,7 +129,9 @@ class PostgresqlDatabase(Database):
         url = _postgresql_url(self._address.url)
         self._name = url.database or "provisioner"
         self.place = url.set(password=None, query={}, drivername="postgresql").render_as_string()
-        engine = self._engine(url)
+        if self._beside and not self._beside.is_at(self._address):
+            self._beside = None
+        engine = self._beside.writer if self._beside else self._engine(url)
         self.writer = engine.execution_options(**{_OPENING: _WRITE})
         self.reader = engine.execution_options(**{_OPENING: _LOOK})
 
@@ -155,6 +161,18 @@ class PostgresqlDatabase(Database):
 
     def hold_on(self) -> None:
         """Do nothing: that the audit log goes on shows which database it is."""
+
+    def is_at(self, address: StoreAddress) -> bool:
+        """Whether this is the database at an address, with the same password."""
+        own = self._address
+        passwords = [one.password and one.password.reveal() for one in (address, own)]
+        return address.url == own.url and passwords[0] == passwords[1]
+
+    def close(self) -> None:
+        """Close all connections, unless another one has them."""
+        self._closed = True
+        if not self._beside:
+            super().close()
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:

@@ -280,3 +280,22 @@ def test_without_the_driver_the_cure_names_the_extra(monkeypatch: pytest.MonkeyP
         database_at("postgresql:///provisioner")
 
     assert "unit-provisioner[postgres]" in str(caught.value.cure)
+
+
+def test_a_store_that_shares_the_connections_of_another_leaves_them_open(
+    store: Store, url: str, story: type[Story]
+) -> None:
+    with Store.open(url, beside=store) as second:
+        assert second.database.writer.pool is store.database.writer.pool
+        second.write(story("a").planned())
+
+    store.write(story("b").planned())
+    assert store.audit_log.verify_chain() is None
+    with pytest.raises(StoreError, match="closed"):
+        second.accounts.get_many(["a"])
+
+
+def test_another_password_gets_connections_of_its_own(store: Store, url: str) -> None:
+    other = database_at(StoreAddress(url, password=Secret("another")), beside=store.database)
+    with closing(other):
+        assert other.writer.pool is not store.database.writer.pool
