@@ -76,6 +76,7 @@ class ChunkConsumer:
             self.stop.wait(PAUSE)
 
     async def _consume(self) -> None:
+        asyncio.get_running_loop().set_exception_handler(_note_failure)
         with ThreadPoolExecutor(self.at_once, thread_name_prefix="chunk") as executor:
             app = self._app(executor)
             async with app.open_async():
@@ -126,6 +127,14 @@ class ChunkConsumer:
         except Exception as error:  # the operations are found again by the next look for due ones
             reason = {"reason": str(error)} if isinstance(error, ProvisionerError) else {}
             log.error("chunk_failed", error=type(error).__name__, at=raised_at(error), **reason)
+
+
+def _note_failure(_: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+    """Log a failure for which nobody waits: with the connection, procrastinate loses the note that a chunk has ended.
+
+    By default, asyncio prints a traceback with all that the database said.
+    """
+    log.warning("queue_call_failed", error=type(context.get("exception")).__name__)
 
 
 async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue as queues
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,9 @@ pytestmark = pytest.mark.postgresql
 
 #: How long something may take that takes a moment, in seconds.
 PATIENCE = 60
+
+CUT = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()"""
 
 STATES = "SELECT args -> 'operations', status FROM provisioner_queue.procrastinate_jobs ORDER BY id"
 
@@ -115,13 +119,29 @@ def test_a_consumer_goes_on_when_its_connections_are_cut(database: psycopg.Conne
         queue.hand_out(["a"])
         assert taken.get(timeout=PATIENCE) == ["a"]
         for _ in range(2):
-            database.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+            database.execute(CUT)
         queue.hand_out(["b"])
         while taken.get(timeout=PATIENCE) != ["b"]:
             pass  # the first one may come again: that it ended could not be written down
+
+
+def test_what_a_call_that_nobody_awaits_says_stays_out_of_the_logs(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """procrastinate leaves such calls when the database is lost. asyncio would print a traceback."""
+    stop = threading.Event()
+
+    def lose(*_: object) -> None:
+        asyncio.get_running_loop().create_future().set_exception(ValueError("+905321234567"))
+        stop.set()
+        raise ConnectionError
+
+    monkeypatch.setattr(ChunkConsumer, "_app", lose)
+    ChunkConsumer(connection={}, carry_out=lambda _: None, stop=stop).run()
+
+    said = f"{capsys.readouterr().out}{[record.__dict__ for record in caplog.records]}"
+    assert "queue_call_failed" in said
+    assert "5321234567" not in said
 
 
 def test_what_an_unknown_error_says_stays_out_of_the_logs(
