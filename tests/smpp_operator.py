@@ -106,6 +106,7 @@ class Ids(Enum):
     SAME = "{:08x}", "{:08x}"
     DECIMAL_IN_REPORTS = "{:x}", "{:010d}"
     HEXADECIMAL_IN_REPORTS = "{:d}", "{:08X}"
+    ONE_FOR_ALL = "1", "1"
 
 
 @attrs.frozen(kw_only=True)

@@ -1,5 +1,8 @@
 """Sends messages through Kannel's sendsms service.
 
+Kannel would split a longer text itself, and ask the operator for a report on the first part only. Therefore the parts
+are handed over one by one, each with its own address for reports.
+
 The text travels in the body and the credentials in headers, because everything in an address ends up in logs. What
 Kannel says is in the body of its answer; its status alone would take a queued message for one that is on its way.
 """
@@ -7,7 +10,11 @@ Kannel says is in the body of its answer; its status alone would take a queued m
 from __future__ import annotations
 
 import re
+import secrets
+from collections.abc import Sequence
+from functools import reduce
 from http import HTTPStatus
+from itertools import count
 from typing import Self
 
 import attrs
@@ -28,6 +35,7 @@ from provisioner_sms.gateway import SmsMessage
 from provisioner_sms.report_addresses import SERVICE, ReportAddresses, escaped
 from provisioner_sms.reports import Reports
 from provisioner_sms.settings import KannelSettings, protected
+from provisioner_sms.texts import REFERENCES, part_header, pieces
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -41,6 +49,19 @@ _NO_ROUTE = "Not routable"
 _OUR_FAULT = ("Sender missing", "DLR-URL field", "Invalid content-type", "Unsupported content-type")
 
 
+@attrs.frozen(kw_only=True)
+class _Part:
+    """What Kannel is handed at once: a whole message, or a part of one."""
+
+    #: What its reports are about.
+    id: str
+    text: Secret
+    number: int = 1
+    count: int = 1
+    #: What tells the phone how to join the parts; empty if there is only one.
+    header: bytes = b""
+
+
 @attrs.define(eq=False, kw_only=True)
 class KannelGateway:
     """A Kannel smsbox. It has no message ids of its own; ours comes back in its delivery reports."""
@@ -49,10 +70,20 @@ class KannelGateway:
     _client: HttpClient
     #: Where delivery reports arrive, if this process takes them.
     _reports: Reports | None
+    #: How many parts a text can have.
+    _most_parts: int
+    #: Tells the parts of different texts apart.
+    _references: count[int] = attrs.field(factory=lambda: count(secrets.randbelow(REFERENCES)), init=False)
 
     @classmethod
-    def open(cls, settings: KannelSettings) -> Self:
+    def open(cls, settings: KannelSettings, most_parts: int = 1) -> Self:
         """Return a gateway, and listen for delivery reports if the settings say so.
+
+        Args:
+
+            settings: The settings.
+
+            most_parts: How many parts a text can have.
 
         Raises:
 
@@ -60,24 +91,37 @@ class KannelGateway:
         """
         client = HttpClient.open(timeout=settings.timeout, ca_file=settings.ca_file)
         reports = Reports.listen(settings.dlr_listen) if settings.dlr_listen else None
-        return cls(settings=settings, client=client, reports=reports)
+        return cls(settings=settings, client=client, reports=reports, most_parts=most_parts)
 
     def send(self, message: SmsMessage) -> DeliveryReceipt:
-        """Hand one message to Kannel."""
+        """Hand the parts of a message to Kannel, one after the other."""
+        parts = _parts_of(message, next(self._references))
+        if self._reports is not None:
+            self._reports.expect(message.delivery_id, [part.id for part in parts])
+        for part in parts:
+            receipt = self._handed_over(message, part)
+            if receipt.state is not DeliveryState.ACCEPTED:
+                return receipt
+        will_report = self._settings.reports is not None
+        ids = tuple(part.id for part in parts) if will_report and len(parts) > 1 else ()
+        return attrs.evolve(receipt, will_report=will_report, parts=ids)
+
+    def _handed_over(self, message: SmsMessage, part: _Part) -> DeliveryReceipt:
         answer = self._client.call(
             "POST",
             self._settings.url,
             headers={
                 **self._credentials(),
-                **self._reporting(message.delivery_id),
+                **self._reporting(message, part),
                 **({"X-Kannel-From": message.sender} if message.sender else {}),
+                **({"X-Kannel-UDH": part.header.hex()} if part.header else {}),
                 "X-Kannel-To": message.to,
                 "X-Kannel-Coding": "0",
                 "Content-Type": "text/plain; charset=UTF-8",
             },
-            content=message.text,
+            content=part.text,
         )
-        return attrs.evolve(_receipt(answer), will_report=self._settings.reports is not None)
+        return _receipt(answer)
 
     def probe(self, request: ProbeDelivery) -> DeliveryReceipt:
         """Tell what the delivery reports say, and wait a while for one; Kannel itself cannot be asked."""
@@ -101,15 +145,18 @@ class KannelGateway:
     def _credentials(self) -> dict[str, str | Secret]:
         return {"X-Kannel-Username": self._settings.username, "X-Kannel-Password": self._settings.password}
 
-    def _reporting(self, delivery_id: str) -> dict[str, str]:
-        url = self._report_url(delivery_id)
+    def _reporting(self, message: SmsMessage, part: _Part) -> dict[str, str]:
+        url = self._report_url(message.delivery_id, part)
         return {"X-Kannel-DLR-Mask": ALL_REPORTS, "X-Kannel-DLR-Url": url} if url else {}
 
-    def _report_url(self, delivery_id: str) -> str | None:
+    def _report_url(self, delivery_id: str, part: _Part) -> str | None:
         if self._settings.reports:
-            return ReportAddresses.of(self._settings.reports).address(delivery_id)
-        template = self._reports.url if self._reports else self._settings.dlr_url
-        return template.replace("{id}", escaped(delivery_id)) if template else None
+            addresses = ReportAddresses.of(self._settings.reports)
+            return addresses.part_address(part.id) if part.header else addresses.address(delivery_id)
+        if self._reports:
+            return self._reports.url.replace("{id}", escaped(part.id))
+        places = {"{id}": escaped(delivery_id), "{parts}": str(part.count), "{part}": str(part.number)}
+        return reduce(lambda url, place: url.replace(*place), places.items(), self._settings.dlr_url or "") or None
 
     def _warnings(self) -> list[str | Text]:
         warnings: list[str | Text] = []
@@ -125,6 +172,14 @@ class KannelGateway:
         """Return what keeps delivery reports from arriving. Kannel doesn't tell its own settings."""
         if self._settings.dlr_url and "%d" not in self._settings.dlr_url:
             return [marked("dlr_url contains no %d, so reports don't say what happened to a message")]
+        if self._settings.dlr_url and self._most_parts > 1 and "{part}" not in self._settings.dlr_url:
+            return [
+                Text(
+                    "dlr_url contains no {place}, so a report on the first part of a longer text looks like one on the "
+                    "whole text; add {{part}} and {{parts}}",
+                    {"place": "{part}"},
+                )
+            ]
         if self._settings.reports and not self._receives(self._settings.reports.address):
             values = {"url": self._settings.reports.address}
             return [Text("no receiver of delivery reports at {url}; run 'provisioner sms-reports serve'", values)]
@@ -149,6 +204,31 @@ class KannelGateway:
         if self._settings.reports and "<storage>internal" in page:
             return [marked("a restart of Kannel loses delivery reports; set dlr-storage in its group core")]
         return []
+
+
+def _parts_of(message: SmsMessage, reference: int) -> Sequence[_Part]:
+    """Return the parts of a message. Each attempt to send a longer text has parts of its own.
+
+    Args:
+
+        message: The message.
+
+        reference: Tells the parts of this text from those of another one to the same phone.
+    """
+    texts = list(pieces(message.text.reveal()))
+    if len(texts) == 1:
+        return [_Part(id=message.delivery_id, text=message.text)]
+    attempt = f"{message.delivery_id}.{secrets.token_hex(4)}"
+    return [
+        _Part(
+            id=f"{attempt}.{number}",
+            text=text,
+            number=number,
+            count=len(texts),
+            header=part_header(reference, number, len(texts)),
+        )
+        for number, text in enumerate(texts, 1)
+    ]
 
 
 def _operator_warnings(page: str) -> list[str]:

@@ -55,7 +55,7 @@ def _opened(chosen: AnyGatewaySettings, settings: Settings, report: Report) -> S
         case KannelSettings():
             from provisioner_sms.kannel import KannelGateway
 
-            return KannelGateway.open(chosen)
+            return KannelGateway.open(chosen, max(settings.max_parts, settings.max_notice_parts))
         case JsonSettings():
             from provisioner_sms.json_http import JsonGateway
 

@@ -1,4 +1,4 @@
-"""The addresses to which a gateway sends the delivery reports of one message.
+"""The addresses to which a gateway sends the delivery reports of one message, or of one part of it.
 
 Each address has a token that follows from a secret and the ID of the message. Therefore the addresses of messages that
 an earlier process sent stay valid, and a person who sees one can report on that message only.
@@ -20,6 +20,12 @@ SERVICE = "sms-reports"
 
 #: The number of hexadecimal digits of a token: 128 bits.
 TOKEN_LENGTH = 32
+
+#: What begins the path of an address for a part of a message.
+PART = "part"
+
+#: What the token of a whole message follows from, beside its ID.
+_WHOLE = "report"
 
 
 @attrs.frozen
@@ -43,15 +49,28 @@ class ReportAddresses:
 
     def address(self, delivery_id: str) -> str:
         """Return the address for the reports of one message, in which Kannel fills in the kind of the report."""
-        return f"{self.base}/{escaped(delivery_id)}/{self._token(delivery_id)}?type=%d"
+        return f"{self.base}/{escaped(delivery_id)}/{self._token(_WHOLE, delivery_id)}?type=%d"
+
+    def part_address(self, part: str) -> str:
+        """Return the address for the reports of one part of a message; see :meth:`address`.
+
+        Args:
+
+            part: The ID of the part.
+        """
+        return f"{self.base}/{PART}/{escaped(part)}/{self._token(PART, part)}?type=%d"
 
     def is_genuine(self, delivery_id: str, token: str) -> bool:
         """Whether a token is the one of a message."""
-        return hmac.compare_digest(token.encode(), self._token(delivery_id).encode())
+        return hmac.compare_digest(token.encode(), self._token(_WHOLE, delivery_id).encode())
 
-    def _token(self, delivery_id: str) -> str:
+    def is_genuine_part(self, part: str, token: str) -> bool:
+        """Whether a token is the one of a part of a message."""
+        return hmac.compare_digest(token.encode(), self._token(PART, part).encode())
+
+    def _token(self, of: str, name: str) -> str:
         key = self._secret.reveal().encode()
-        return hmac.new(key, f"report:{delivery_id}".encode(), "sha256").hexdigest()[:TOKEN_LENGTH]
+        return hmac.new(key, f"{of}:{name}".encode(), "sha256").hexdigest()[:TOKEN_LENGTH]
 
 
 def escaped(delivery_id: str) -> str:

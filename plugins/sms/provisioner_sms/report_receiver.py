@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Self
 from urllib.parse import parse_qs, unquote
@@ -19,7 +20,7 @@ import structlog
 from provisioner.core.api.errors import ConfigurationError, StoreError
 from provisioner.core.model import MessageState
 from provisioner.net.http_service import Bounds, HttpAnswer, HttpCall, HttpService
-from provisioner_sms.report_addresses import SERVICE, ReportAddresses
+from provisioner_sms.report_addresses import PART, SERVICE, ReportAddresses
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -74,14 +75,20 @@ class ReportReceiver:
 
     #: Its own address.
     url: str = attrs.field(init=False)
-    _channels: Sequence[ReportAddresses] = attrs.field(repr=False)
+    _channels: Mapping[str, ReportAddresses] = attrs.field(repr=False)
     _report: Callable[[str, MessageState], bool]
+    _report_part: Callable[[str, str, MessageState], bool]
     _pace: Pace = attrs.field(factory=lambda: Pace(RATE), init=False)
     _service: HttpService = attrs.field(init=False)
 
     @classmethod
     def start(
-        cls, listen: str, *, channels: Sequence[ReportAddresses], report: Callable[[str, MessageState], bool]
+        cls,
+        listen: str,
+        *,
+        channels: Mapping[str, ReportAddresses],
+        report: Callable[[str, MessageState], bool],
+        report_part: Callable[[str, str, MessageState], bool],
     ) -> Self:
         """Listen for reports.
 
@@ -89,16 +96,18 @@ class ReportReceiver:
 
             listen: Where, as ``HOST:PORT``.
 
-            channels: The addresses of the messages of each channel.
+            channels: The addresses of the messages of each channel, by its name.
 
-            report: Stores a report, and returns whether there is such a message.
+            report: Stores a report on a message, and returns whether there is such a message.
+
+            report_part: Stores a report on a part of a message of a channel, and returns whether the message is known.
 
         Raises:
 
             ConfigurationError: The address can't be used.
         """
         host, _, port = listen.rpartition(":")
-        receiver = cls(channels=channels, report=report)
+        receiver = cls(channels=channels, report=report, report_part=report_part)
         try:
             receiver._service = HttpService.start(
                 receiver._take, name="sms-reports", host=host, port=int(port), bounds=BOUNDS
@@ -119,20 +128,37 @@ class ReportReceiver:
             return HttpAnswer(status=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": "1"})
         if call.path == "/":
             return HttpAnswer.of_document({"service": SERVICE})
-        delivery_id, _, token = call.path.strip("/").rpartition("/")
-        return HttpAnswer(status=self._status(unquote(delivery_id), token, call.query))
+        store = self._storing(call.path)
+        return HttpAnswer(status=self._status(store, call.query) if store else HTTPStatus.NOT_FOUND)
 
-    def _status(self, delivery_id: str, token: str, query: str) -> HTTPStatus:
-        if not any(channel.is_genuine(delivery_id, token) for channel in self._channels):
-            return HTTPStatus.NOT_FOUND
+    def _storing(self, path: str) -> Callable[[MessageState], None] | None:
+        """Return what stores a report that arrives at a path; ``None`` if the path is not genuine."""
+        name, _, token = path.strip("/").rpartition("/")
+        if not name.startswith(f"{PART}/"):
+            message = unquote(name)
+            is_genuine = any(channel.is_genuine(message, token) for channel in self._channels.values())
+            return partial(self._store, message) if is_genuine else None
+        part = unquote(name.removeprefix(f"{PART}/"))
+        channels = [one for one, addresses in self._channels.items() if addresses.is_genuine_part(part, token)]
+        return partial(self._store_part, channels, part) if channels else None
+
+    def _status(self, store: Callable[[MessageState], None], query: str) -> HTTPStatus:
         state = KINDS.get(parse_qs(query).get("type", [""])[0])
         if state is None:
             return HTTPStatus.BAD_REQUEST
         try:
-            known = self._report(delivery_id, state)
+            store(state)
         except StoreError as error:
             log.warning("report_not_stored", reason=str(error))
             return HTTPStatus.SERVICE_UNAVAILABLE
-        log.info("report_stored", delivery=delivery_id, state=state.value, known=known)
-        # A notice is unknown. Kannel would repeat each report on it that isn't taken.
+        # A notice can be unknown. Kannel would repeat each report on it that isn't taken.
         return HTTPStatus.OK
+
+    def _store(self, message: str, state: MessageState) -> None:
+        known = self._report(message, state)
+        log.info("report_stored", delivery=message, state=state.value, known=known)
+
+    def _store_part(self, channels: Collection[str], part: str, state: MessageState) -> None:
+        """Store a report for each channel that may have sent the part: several can have the same secret."""
+        known = any(self._report_part(channel, part, state) for channel in channels)
+        log.info("report_stored", part=part, state=state.value, known=known)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Self
 from urllib.parse import parse_qs, unquote
 
@@ -43,6 +44,8 @@ class Reports:
     #: A report must contain this token.
     _token: str = attrs.field(factory=lambda: secrets.token_urlsafe(16), init=False, repr=False)
     _states: OrderedDict[str, DeliveryState] = attrs.field(factory=OrderedDict, init=False, repr=False)
+    #: The parts in which messages were sent, each with an ID to which its reports are sent.
+    _parts: OrderedDict[str, Sequence[str]] = attrs.field(factory=OrderedDict, init=False, repr=False)
     _news: threading.Condition = attrs.field(factory=threading.Condition, init=False, repr=False)
 
     @classmethod
@@ -68,11 +71,31 @@ class Reports:
         """The address for Kannel, with the place ``{id}``."""
         return f"{self._service.url}/{self._token}/{{id}}?type=%d"
 
-    def state(self, delivery_id: str, patience: float = 0) -> DeliveryState:
-        """Return what is known of one message, and wait so many seconds for a first report of it."""
+    def expect(self, delivery_id: str, parts: Sequence[str]) -> None:
+        """Remember in which parts a message is sent. Those of an earlier attempt no longer count.
+
+        Args:
+
+            delivery_id: The ID of the message.
+
+            parts: The IDs of its parts.
+        """
         with self._news:
-            self._news.wait_for(lambda: delivery_id in self._states, patience)
-            return self._states.get(delivery_id, DeliveryState.UNKNOWN)
+            self._parts[delivery_id] = parts
+            while len(self._parts) > CAPACITY:
+                self._parts.popitem(last=False)
+
+    def state(self, delivery_id: str, patience: float = 0) -> DeliveryState:
+        """Return what is known of one message, and wait so many seconds for a first report of each of its parts."""
+        with self._news:
+            self._news.wait_for(lambda: self._whole(delivery_id) is not DeliveryState.UNKNOWN, patience)
+            return self._whole(delivery_id)
+
+    def _whole(self, delivery_id: str) -> DeliveryState:
+        """Return the state of a message: that of its weakest part, but rejected if one part is."""
+        parts = self._parts.get(delivery_id, (delivery_id,))
+        found = [self._states.get(part, DeliveryState.UNKNOWN) for part in parts]
+        return DeliveryState.REJECTED if DeliveryState.REJECTED in found else min(found, key=_STRENGTH.index)
 
     def close(self) -> None:
         """Stop listening."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
 from typing import Protocol
@@ -69,23 +69,25 @@ class _Receiver(Protocol):
 
 
 def _receivers(
-    places: Mapping[str, Sequence[ReportAddresses]], operators: Mapping[str, SmppSettings], deliveries: Deliveries
+    places: Mapping[str, Mapping[str, ReportAddresses]], operators: Mapping[str, SmppSettings], deliveries: Deliveries
 ) -> Iterator[_Receiver]:
     """Yield what receives the reports, running."""
     for listen, channels in places.items():
-        yield ReportReceiver.start(listen, channels=channels, report=deliveries.report)
+        yield ReportReceiver.start(
+            listen, channels=channels, report=deliveries.report, report_part=deliveries.report_part
+        )
     for name, settings in operators.items():
         from provisioner_sms.smpp.receiver import SmppReceiver
 
         yield SmppReceiver.start(settings, partial(deliveries.report_part, name))
 
 
-def _places(session: Session) -> Mapping[str, Sequence[ReportAddresses]]:
-    """Return the addresses of the channels to which reports are sent, by where the reports arrive."""
-    places = defaultdict(list)
-    for _, settings in _channels(session):
+def _places(session: Session) -> Mapping[str, Mapping[str, ReportAddresses]]:
+    """Return the addresses of the channels to which reports are sent, by where the reports arrive, by channel."""
+    places = defaultdict[str, dict[str, ReportAddresses]](dict)
+    for name, settings in _channels(session):
         if GatewayKind.KANNEL in settings.gateways and settings.kannel and settings.kannel.reports:
-            places[settings.kannel.reports.listen].append(ReportAddresses.of(settings.kannel.reports))
+            places[settings.kannel.reports.listen][name] = ReportAddresses.of(settings.kannel.reports)
     return places
 
 

@@ -173,7 +173,8 @@ class KannelSettings(GatewaySettings):
     ca_file: Path | None = None
     #: The bearerbox's status page ``status.xml``, asked whether an operator is connected.
     status_url: str | None = attrs.field(default=None, validator=_is_address)
-    #: Where Kannel reports what happened to a message, if something else collects that; ``{id}`` is our message id.
+    #: Where Kannel reports what happened to a message, if something else collects that. ``{id}`` is our message ID,
+    #: ``{part}`` the number of the part on which it reports, and ``{parts}`` how many the message has.
     dlr_url: str | None = attrs.field(default=None, validator=_is_address)
     #: ``HOST:PORT`` on which this process takes the reports itself; port 0 takes a free one. It only finds out about a
     #: lost answer: after the process has ended, nobody takes the reports. Use ``reports`` instead.

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import string
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Self
 from zoneinfo import ZoneInfo
@@ -46,6 +46,9 @@ ROOM = {"mail": 40, "login": 24, "password": 20, "order": len("23:59, no. 99")}
 
 #: After this number, the numbers of messages start again from 1: a text has no room for more digits.
 LAST_NUMBER = 99
+
+#: How many texts in several parts a phone can tell apart at once.
+REFERENCES = 256
 
 #: Turkish letters lose their marks even where GSM has them, so that a word does not look half translated.
 _FOLDS = str.maketrans("çğıöşüÇĞİÖŞÜâîûÂÎÛ‘’“”–—", "cgiosuCGIOSUaiuAIU''\"\"--")  # noqa: RUF001 - what people paste
@@ -90,16 +93,37 @@ def septets(text: str) -> int:
 
 
 def parts(text: str) -> int:
-    """Return how many messages a sendable text takes. A character of two septets is never split between two of them."""
+    """Return how many messages a sendable text takes."""
+    return 1 if septets(text) <= SINGLE else sum(1 for _ in pieces(text))
+
+
+def pieces(text: str) -> Iterator[Secret]:
+    """Yield what each message of a sendable text contains. A character of two septets is never split."""
     if septets(text) <= SINGLE:
-        return 1
-    count, free = 1, PART
-    for sign in text:
+        yield Secret.around(text)
+        return
+    begin, free = 0, PART
+    for position, sign in enumerate(text):
         width = septets(sign)
         if width > free:
-            count, free = count + 1, PART
+            yield Secret.around(text[begin:position])
+            begin, free = position, PART
         free -= width
-    return count
+    yield Secret.around(text[begin:])
+
+
+def part_header(reference: int, number: int, count: int) -> bytes:
+    """Return what a part begins with, so that the phone joins it with the others (3GPP TS 23.040, 9.2.3.24.1).
+
+    Args:
+
+        reference: Tells the parts of this text from those of another one to the same phone.
+
+        number: The number of the part, from 1.
+
+        count: How many parts the text has.
+    """
+    return bytes((5, 0, 3, reference % REFERENCES, count, number))
 
 
 def order(number: int, at: datetime | None, zone: ZoneInfo) -> str:

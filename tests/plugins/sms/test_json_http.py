@@ -266,6 +266,24 @@ def test_the_sample_reads_a_report_as_another_one(sample: Sample, group: str, ex
     assert b"GET /sms?messageId=op-1-sms " in provider.requests[0]
 
 
+@pytest.mark.parametrize(
+    ("groups", "expected"),
+    [
+        (("DELIVERED", "DELIVERED"), DeliveryState.DELIVERED),
+        (("DELIVERED", "PENDING"), DeliveryState.ACCEPTED),
+        (("DELIVERED", "EXPIRED"), DeliveryState.REJECTED),
+        (("PENDING", "REJECTED"), DeliveryState.REJECTED),
+    ],
+)
+def test_the_sample_takes_one_of_several_results_for_the_message(
+    sample: Sample, groups: tuple[str, ...], expected: DeliveryState
+) -> None:
+    results = [{"messageId": "op-1-sms", "status": {"groupName": group}} for group in groups]
+    sms, _ = sample("Infobip", 200, json.dumps({"results": results}))
+
+    assert sms.delivery_probe(asked("op-1-sms", gateway="json")).state is expected
+
+
 def test_a_provider_without_credit_for_us_is_left_alone_although_its_check_passes(
     channel: MakeChannel, server: MakeServer, request_to: MakeRequest
 ) -> None:

@@ -220,6 +220,25 @@ class TestProbe:
 
         wait_until(lambda: one.probe(asked("op-1-sms")).state is DeliveryState.DELIVERED)
 
+    def test_a_text_in_parts_is_known_after_a_lost_answer(self, kannel: Kannel, gateway: Open) -> None:
+        one = gateway(kannel, dlr_listen="127.0.0.1:0")
+        one.send(message("x" * 200))
+
+        wait_until(lambda: one.probe(asked("op-1-sms")).state is DeliveryState.DELIVERED)
+        assert kannel.inbox(NUMBER) == ["x" * 200]
+
+    def test_reports_to_another_service_do_not_name_the_part_of_a_text(
+        self, kannel: Kannel, gateway: Open, server: MakeServer
+    ) -> None:
+        elsewhere = server(answering(200, ""))
+        one = gateway(kannel, dlr_url=f"{elsewhere.url}?id={{id}}&part={{part}}&of={{parts}}&type=%d")
+        receipt = one.send(message("x" * 200))
+
+        for part in (1, 2):
+            query = f"?id=op-1-sms&part={part}&of=2&type=1 ".encode()
+            wait_until(lambda query=query: query in b"".join(elsewhere.requests))  # type: ignore[misc]
+        assert (receipt.will_report, receipt.parts) == (False, ())
+
     def test_reports_can_go_to_a_service_of_the_administrator(
         self, kannel: Kannel, gateway: Open, server: MakeServer
     ) -> None:
@@ -291,6 +310,16 @@ class TestCheck:
 
         assert "no %d" in str(gateway(**fields, dlr_url="http://h/{id}")._warnings()[0])
         assert gateway(**fields, dlr_url="http://h/{id}?type=%d")._warnings() == []
+
+    def test_reports_that_do_not_name_the_part_of_a_text_are_worth_a_warning(self) -> None:
+        def warnings(dlr_url: str) -> list[str]:
+            settings = KannelSettings(
+                url="http://127.0.0.1:1", username="u", password=Secret("p"), dlr_url=f"http://h/{{id}}{dlr_url}"
+            )
+            return [str(warning) for warning in KannelGateway.open(settings, most_parts=3)._warnings()]
+
+        assert [warning.partition(",")[0] for warning in warnings("?type=%d")] == ["dlr_url contains no {part}"]
+        assert warnings("/{part}/{parts}?type=%d") == []
 
 
 class TestClose:

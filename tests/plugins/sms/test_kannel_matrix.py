@@ -7,7 +7,7 @@ that opens the account: the last one on the phone. The cells are counted and pri
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
@@ -67,13 +67,9 @@ class Scene:
             self.office.rotate()
 
     def end(self, state: MessageState) -> None:
-        """Wait until the last message has its state, and follow it up.
-
-        Kannel reports each part of a message, so the phone may still wait for another part of a delivered one.
-        """
+        """Wait until the last message has its state, and follow it up. A delivered one is shown by the phone."""
         self.office.await_state(self.login, state)
-        delivered = self.office.states(self.login).count(DELIVERED)
-        wait_until(lambda: len(self.operator.phone(self.number)) >= delivered, PATIENCE)
+        assert len(self.operator.phone(self.number)) >= self.office.states(self.login).count(DELIVERED)
         self.office.resume()
 
     def miss_report(self) -> None:
@@ -96,13 +92,13 @@ class Trouble:
     """What happens to one message, and how it and those that follow it end."""
 
     name: str
-    #: What the operator does with the message, or with its part of the same place.
+    #: What the operator does with each attempt to send the message.
     reactions: tuple[Reaction, ...] = ()
     ends: tuple[MessageState, ...] = (DELIVERED,)
     #: What happens while the message is sent.
     around: Around = lambda _: nullcontext()
-    #: Whether the message has two parts, of which this one has the trouble.
-    part: int | None = None
+    #: What the operator does with parts of the message, if it has two.
+    parts: Mapping[int, Reaction] = attrs.field(factory=dict)
     #: Whether no report on the message arrives, so that its deadline passes.
     loses_report: bool = False
 
@@ -165,7 +161,10 @@ def kannel_restart_while_waiting(*, hard: bool) -> Around:
     return around
 
 
-RENEWED = (REJECTED, DELIVERED)
+RENEWED, MISSED = (REJECTED, DELIVERED), (EXPIRED, DELIVERED)
+
+#: Taken, and never heard of again.
+LOST_AFTER_ANSWER = Reaction(states=())
 
 TROUBLES = [
     Trouble("nothing"),
@@ -185,8 +184,8 @@ TROUBLES = [
     Trouble("link cut before the answer", (CUT_BEFORE_ANSWER,)),
     Trouble("link cut after the answer", (CUT_AFTER_ANSWER,)),
     Trouble("operator unreachable", around=unreachable),
-    Trouble("report before the answer", (REPORT_FIRST,), (EXPIRED, DELIVERED), loses_report=True),
-    Trouble("other ids in reports", (), (EXPIRED, DELIVERED), other_ids, loses_report=True),
+    Trouble("report before the answer", (REPORT_FIRST,), MISSED, loses_report=True),
+    Trouble("other ids in reports", (), MISSED, other_ids, loses_report=True),
     Trouble("our restart before the report", (), (DELIVERED,), our_restart),
     Trouble("our restart before the refusal", (REFUSED_LATER,), RENEWED, our_restart),
     Trouble("restart of Kannel before the report", (), (DELIVERED,), kannel_restart(hard=False)),
@@ -195,8 +194,20 @@ TROUBLES = [
     Trouble("Kannel killed before the refusal", (REFUSED_LATER,), RENEWED, kannel_restart(hard=True)),
     Trouble("restart of Kannel with a waiting message", (), (DELIVERED,), kannel_restart_while_waiting(hard=False)),
     Trouble("Kannel killed with a waiting message", (), (DELIVERED,), kannel_restart_while_waiting(hard=True)),
-    Trouble("first part of two refused", (REFUSED,), RENEWED, part=1),
-    Trouble("second part of two refused", (REFUSED,), RENEWED, part=2),
+    Trouble("first part of two refused", ends=RENEWED, parts={1: REFUSED}),
+    Trouble("second part of two refused", ends=RENEWED, parts={2: REFUSED}),
+    Trouble("second part of two lost", ends=MISSED, parts={2: LOST_AFTER_ANSWER}, loses_report=True),
+    Trouble("first part of two lost", ends=MISSED, parts={1: LOST_AFTER_ANSWER}, loses_report=True),
+    Trouble(
+        "second part of two lost and the first reported twice",
+        ends=MISSED,
+        parts={1: Reaction(states=("ENROUTE", "DELIVRD", "DELIVRD")), 2: LOST_AFTER_ANSWER},
+        loses_report=True,
+    ),
+    Trouble("second part of two expired at the operator", ends=MISSED, parts={2: Reaction(states=("EXPIRED",))}),
+    Trouble("second part of two reported first", parts={1: Reaction(report_after=1.0)}),
+    Trouble("second part of two throttled", parts={2: THROTTLED}),
+    Trouble("our restart before the reports on two parts", around=our_restart, parts={2: Reaction()}),
 ]
 
 CELLS = list(itertools.product((OperationKind.CREATE, OperationKind.ROTATE), TROUBLES))
@@ -222,14 +233,16 @@ def test_a_trouble_leaves_an_owner_with_another_password_than_the_last(
     kind: OperationKind, trouble: Trouble, operator: SmppOperator, kannel: ConfiguredKannel, tmp_path: Path
 ) -> None:
     number = f"+90532{CELLS.index((kind, trouble)):07d}"
-    table = LONG if trouble.part else {}
+    table = LONG if trouble.parts else {}
     with KannelOffice.at_work(folder=tmp_path, kannel=kannel, numbers=[number], table=table) as office:
         scene = Scene(office, operator)
         if kind is OperationKind.ROTATE:
             office.open()
             scene.end(DELIVERED)
         for reaction in trouble.reactions:
-            operator.react(reaction, number=number, part=trouble.part)
+            operator.react(reaction, number=number)
+        for part, reaction in trouble.parts.items():
+            operator.react(reaction, number=number, part=part)
         with trouble.around(scene):
             scene.change(kind)
         for state in trouble.ends:
@@ -249,4 +262,4 @@ def test_a_trouble_leaves_an_owner_with_another_password_than_the_last(
 def test_the_matrix_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print(f"\nmatrix behind Kannel: {len(CELLS)} cells")
-    assert len(CELLS) == 2 * len({trouble.name for trouble in TROUBLES}) == 58
+    assert len(CELLS) == 2 * len({trouble.name for trouble in TROUBLES}) == 72

@@ -364,6 +364,28 @@ def test_a_report_of_netgsm_is_misread(
 
 
 @pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [
+        ((1, 1), ON_PHONE),
+        ((1, 0), UNKNOWN),
+        ((0, 1), UNKNOWN),
+        ((1, 3), REFUSED),
+        ((3, 0), REFUSED),
+        ((1,) * 10, UNKNOWN),
+    ],
+)
+def test_one_of_several_results_of_netgsm_speaks_for_the_message(
+    gateway: Open, httpserver: HTTPServer, statuses: tuple[int, ...], expected: Outcome
+) -> None:
+    """Ten results are a full page, so there may be more."""
+    jobs = [{"jobid": "17", "status": status} for status in statuses]
+    answer_with(httpserver, "/sms/rest/v2/report", 200, {"code": "00", "jobs": jobs})
+    one = gateway("netgsm", httpserver.url_for(""))
+
+    assert outcome(lambda: one.probe(asked("0d1c-7", gateway="netgsm", reference="17"))) is expected
+
+
+@pytest.mark.parametrize(
     ("code", "expected"),
     {
         "00": UNKNOWN,
@@ -393,6 +415,10 @@ def test_a_question_that_netgsm_refuses_is_an_answer(
         ({"status": 114, "message": {"number": "+905551234567", "status": 111}}, ON_PHONE),
         ({"status": "114", "message": [{"status": "112"}]}, REFUSED),
         ({"status": "113", "message": [{"status": "110"}]}, UNKNOWN),
+        ({"status": "114", "message": [{"status": "111"}, {"status": "111"}]}, ON_PHONE),
+        ({"status": "113", "message": [{"status": "111"}, {"status": "110"}]}, UNKNOWN),
+        ({"status": "113", "message": [{"status": "110"}, {"status": "111"}]}, UNKNOWN),
+        ({"status": "114", "message": [{"status": "112"}, {"status": "111"}]}, REFUSED),
         ({"status": "114", "message": []}, UNKNOWN),
         ({"status": "114"}, UNKNOWN),
         ({"status": "115"}, REFUSED),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import attrs
 import httpx
@@ -27,6 +28,7 @@ class Reports:
 
     url: str = ""
     taken: list[tuple[str, MessageState]] = attrs.field(factory=list)
+    parts: list[tuple[str, str, MessageState]] = attrs.field(factory=list)
     known: bool = True
     error: Exception | None = None
 
@@ -34,6 +36,10 @@ class Reports:
         if self.error:
             raise self.error
         self.taken.append((delivery_id, state))
+        return self.known
+
+    def store_part(self, channel: str, part: str, state: MessageState) -> bool:
+        self.parts.append((channel, part, state))
         return self.known
 
     def address(self, delivery_id: str, secret: str = SECRET) -> str:
@@ -46,8 +52,11 @@ class Reports:
 @pytest.fixture(name="reports")
 def _reports() -> Iterator[Reports]:
     reports = Reports()
-    channels = [ReportAddresses("", Secret(SECRET)), ReportAddresses("", Secret(OTHER))]
-    receiver = ReportReceiver.start("127.0.0.1:0", channels=channels, report=reports.store)
+    secrets = {"sms": SECRET, "backup": SECRET, "other": OTHER}
+    channels = {name: ReportAddresses("", Secret(secret)) for name, secret in secrets.items()}
+    receiver = ReportReceiver.start(
+        "127.0.0.1:0", channels=channels, report=reports.store, report_part=reports.store_part
+    )
     reports.url = receiver.url
     yield reports
     receiver.stop()
@@ -66,6 +75,25 @@ def test_the_reports_of_a_second_channel_are_refused(reports: Reports) -> None:
 def test_an_id_with_signs_of_an_address_is_another_id(reports: Reports) -> None:
     assert reports.post("a/b c%d?e=ş", "1") == 200
     assert reports.taken == [("a/b c%d?e=ş", MessageState.DELIVERED)]
+
+
+@pytest.mark.parametrize(("known", "channels"), [(True, ["sms"]), (False, ["sms", "backup"])])
+def test_a_report_on_a_part_is_one_on_the_whole_message(reports: Reports, known: bool, channels: list[str]) -> None:
+    """Two channels with the same secret can't be told apart by the address, so the store decides."""
+    reports.known = known
+    url = ReportAddresses(reports.url, Secret(SECRET)).part_address("m-1.ab12.2").replace("%d", "1")
+
+    assert httpx.get(url).status_code == 200
+    assert reports.taken == []
+    assert reports.parts == [(channel, "m-1.ab12.2", MessageState.DELIVERED) for channel in channels]
+
+
+def test_a_token_of_a_part_is_good_for_the_whole_message(reports: Reports) -> None:
+    part = ReportAddresses(reports.url, Secret(SECRET)).part_address("m-1").replace("%d", "1")
+
+    assert httpx.get(part.replace("/part/", "/")).status_code == 404
+    assert httpx.get(reports.address("m-1").replace("/m-1/", "/part/m-1/").replace("%d", "1")).status_code == 404
+    assert (reports.taken, reports.parts) == ([], [])
 
 
 def test_a_token_of_an_earlier_process_is_refused() -> None:
@@ -141,10 +169,17 @@ def test_requests_are_answered_without_a_bound() -> None:
 
 def test_a_taken_port_is_no_error_of_the_configuration() -> None:
     [port] = free_ports(1)
-    receiver = ReportReceiver.start(f"127.0.0.1:{port}", channels=[], report=lambda *_: True)
+    start = partial(
+        ReportReceiver.start,
+        f"127.0.0.1:{port}",
+        channels={},
+        report=lambda *_: True,
+        report_part=lambda *_: True,
+    )
+    receiver = start()
     try:
         with pytest.raises(ConfigurationError, match="cannot listen for delivery reports"):
-            ReportReceiver.start(f"127.0.0.1:{port}", channels=[], report=lambda *_: True)
+            start()
     finally:
         receiver.stop()
 

@@ -57,6 +57,37 @@ def test_a_late_delivery_after_a_failure_is_believed(reports: Reports, report: R
     assert reports.state("op-1-sms") is DeliveryState.REJECTED
 
 
+@pytest.mark.parametrize(
+    ("kinds", "state"),
+    [
+        (("1", ""), DeliveryState.UNKNOWN),
+        (("1", "8"), DeliveryState.ACCEPTED),
+        (("8", "1"), DeliveryState.ACCEPTED),
+        (("1", "1"), DeliveryState.DELIVERED),
+        (("1", "2"), DeliveryState.REJECTED),
+        (("16", ""), DeliveryState.REJECTED),
+    ],
+)
+def test_a_message_in_parts_is_delivered_with_its_first_part(
+    reports: Reports, report: Report, kinds: tuple[str, str], state: DeliveryState
+) -> None:
+    reports.expect("op-1-sms", ["op-1-sms.a.1", "op-1-sms.a.2"])
+    for part, kind in enumerate(kinds, 1):
+        for _ in range(2 if kind else 0):  # Kannel repeats what was not answered
+            report(f"op-1-sms.a.{part}", kind)
+
+    assert reports.state("op-1-sms") is state
+
+
+def test_a_part_of_an_earlier_attempt_counts_for_a_later_one(reports: Reports, report: Report) -> None:
+    """The phone joins no parts of two attempts."""
+    for attempt, part in (("a", 1), ("b", 2)):
+        reports.expect("op-1-sms", [f"op-1-sms.{attempt}.1", f"op-1-sms.{attempt}.2"])
+        report(f"op-1-sms.{attempt}.{part}", "1")
+
+    assert reports.state("op-1-sms") is DeliveryState.UNKNOWN
+
+
 @pytest.mark.parametrize("kind", ["", "3", "x"])
 def test_a_report_that_says_nothing_changes_nothing(reports: Reports, report: Report, kind: str) -> None:
     assert report("op-1-sms", kind) == 404

@@ -24,6 +24,7 @@ from provisioner_sms.providers.interface import (
     IYS,
     NO_REPORT,
     NUMBER,
+    PAGE,
     PARAMETER,
     REQUEST,
     SENDER,
@@ -36,6 +37,7 @@ from provisioner_sms.providers.interface import (
     read,
     table_at,
     tables_at,
+    whole,
 )
 from provisioner_sms.replies import expect_success, expect_taken
 from provisioner_sms.settings import TURKEY, IletimerkeziSettings, NumberFormat
@@ -113,13 +115,12 @@ class IletimerkeziGateway:
                 state=DeliveryState.UNKNOWN,
                 detail="İleti Merkezi cannot be asked about a message whose answer was lost",
             )
-        question = {"order": {"id": request.reference, "page": 1, "rowCount": 10}}
+        question = {"order": {"id": request.reference, "page": 1, "rowCount": PAGE}}
         answer, code, document = self._asked("/v1/get-report/json", question)
         found = read(REPORT, code, answer)
         order = table_at(document, "order")
-        state = ORDER_STATES.get(str(order.get("status")))
-        for message in tables_at(order, "message"):
-            state = STATES.get(str(message.get("status")), state)
+        messages = [STATES.get(str(message.get("status"))) for message in tables_at(order, "message")]
+        state = whole(messages) or ORDER_STATES.get(str(order.get("status")))
         return DeliveryReceipt(state=state) if state else found
 
     def check(self) -> tuple[str | Text, ...]:

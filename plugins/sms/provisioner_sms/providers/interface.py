@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import attrs
 
-from provisioner.core.api.messages import DeliveryReceipt
+from provisioner.core.api.messages import DeliveryReceipt, DeliveryState
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
 from provisioner.net.http import HttpClient, Response
@@ -46,6 +46,9 @@ NO_REPORT = Reply(ReplyMeaning.UNKNOWN, Text("no report yet"))
 
 #: Neither advertising nor a campaign, so nobody has to agree to the message in the registry IYS.
 INFORMATION = "0"
+
+#: How many results of a message a provider is asked for at once.
+PAGE = 10
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -124,6 +127,24 @@ def tables_at(document: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     """Return the objects in a list; a single object stands for a list of one."""
     found = document.get(key)
     return [entry for entry in (found if isinstance(found, list) else [found]) if isinstance(entry, dict)]
+
+
+def whole(states: Sequence[DeliveryState | None]) -> DeliveryState | None:
+    """Return the state of a message about which a provider gives several results, such as one for each part.
+
+    Args:
+
+        states: What each result says: ``DELIVERED``, ``REJECTED``, or ``None`` if nothing. If there are :data:`PAGE`,
+            there may be more, so the message isn't taken for delivered.
+
+    Returns:
+
+        The state; ``None`` if it isn't known yet.
+    """
+    if DeliveryState.REJECTED in states:
+        return DeliveryState.REJECTED
+    is_delivered = 0 < len(states) < PAGE and all(state is DeliveryState.DELIVERED for state in states)
+    return DeliveryState.DELIVERED if is_delivered else None
 
 
 def read(codes: Codes, code: object, answer: Response, *, reference: object = None) -> DeliveryReceipt:

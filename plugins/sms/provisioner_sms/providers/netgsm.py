@@ -28,6 +28,7 @@ from provisioner_sms.providers.interface import (
     LIMIT,
     NO_REPORT,
     NUMBER,
+    PAGE,
     PARAMETER,
     SENDER,
     TAKEN,
@@ -38,6 +39,7 @@ from provisioner_sms.providers.interface import (
     document_in,
     read,
     tables_at,
+    whole,
 )
 from provisioner_sms.replies import expect_success, expect_taken, receipts_of
 from provisioner_sms.settings import TURKEY, NetgsmSettings, NumberFormat
@@ -136,13 +138,13 @@ class NetgsmGateway:
                 state=DeliveryState.UNKNOWN, detail="NetGSM cannot be asked about a message whose answer was lost"
             )
         self._questions.take()
-        question = {"jobids": [request.reference], "pagenumber": 0, "pagesize": 10}
+        question = {"jobids": [request.reference], "pagenumber": 0, "pagesize": PAGE}
         answer = self._interface.post("/sms/rest/v2/report", question, headers=self._authorization, harmless=True)
         document = document_in(answer)
         found = read(REPORT, document.get("code"), answer)
         jobs = [job for job in tables_at(document, "jobs") if str(job.get("jobid")) == request.reference]
-        states = [state for job in jobs if (state := STATES.get(str(job.get("status"))))]
-        return DeliveryReceipt(state=states[0]) if states else found
+        state = whole([STATES.get(str(job.get("status"))) for job in jobs])
+        return DeliveryReceipt(state=state) if state else found
 
     def check(self) -> tuple[str | Text, ...]:
         """Ask for the registered senders, and look for ours."""

@@ -1,20 +1,14 @@
-"""Texts as they travel: in septets of the GSM 7-bit alphabet, one in each octet, and split where one part is full.
-
-A part of a longer text begins with a header that tells the phone how to join the parts (3GPP TS 23.040, 9.2.3.24.1).
-"""
+"""Texts as they travel: in septets of the GSM 7-bit alphabet, one in each octet, and split where one part is full."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import attrs
 from gsm0338 import Codec
 
 from provisioner.core.model.secret import Secret
-from provisioner_sms.texts import PART, parts
-
-#: How many texts in several parts a phone can tell apart at once.
-REFERENCES = 256
+from provisioner_sms.texts import part_header, pieces
 
 _CODEC = Codec()
 
@@ -43,21 +37,10 @@ def split(text: Secret, reference: int) -> Sequence[TextPart]:
 
         reference: Tells the parts of this text from those of another one to the same phone.
     """
-    if parts(text.reveal()) == 1:
+    found = list(pieces(text.reveal()))
+    if len(found) == 1:
         return [TextPart(encoded(text.reveal()))]
-    pieces = list(_pieces(text.reveal()))
     return [
-        TextPart(bytes((5, 0, 3, reference % REFERENCES, len(pieces), number)) + piece, has_header=True)
-        for number, piece in enumerate(pieces, 1)
+        TextPart(part_header(reference, number, len(found)) + encoded(piece.reveal()), has_header=True)
+        for number, piece in enumerate(found, 1)
     ]
-
-
-def _pieces(text: str) -> Iterator[bytes]:
-    """Yield what fits each part. A character of two septets is never split."""
-    piece = b""
-    for character in map(encoded, text):
-        if len(piece) + len(character) > PART:
-            yield piece
-            piece = b""
-        piece += character
-    yield piece

@@ -19,11 +19,12 @@ from provisioner.core.model.text import Text, marked
 from provisioner_sms.gateway import Report, SmsMessage
 from provisioner_sms.numbers import written
 from provisioner_sms.settings import TURKEY, HexadecimalIds, NumberFormat, SmppSettings
-from provisioner_sms.smpp.alphabet import REFERENCES, TextPart, split
+from provisioner_sms.smpp.alphabet import TextPart, split
 from provisioner_sms.smpp.answers import objection
 from provisioner_sms.smpp.link import Link
 from provisioner_sms.smpp.pdus import Pdu, meaning_of
 from provisioner_sms.smpp.reports import SmppReports
+from provisioner_sms.texts import REFERENCES
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -139,9 +140,11 @@ class SmppGateway:
 
     def _receipt(self, ids: Sequence[str | None]) -> DeliveryReceipt:
         """Return the receipt of a message that the operator took. Reports can have been quicker than the answer."""
-        parts = tuple(part for part in ids if part)
+        parts = tuple(dict.fromkeys(part for part in ids if part))
         if len(parts) < len(ids):
-            return DeliveryReceipt(state=DeliveryState.ACCEPTED, detail="the operator gave no message ID")
+            return DeliveryReceipt(
+                state=DeliveryState.ACCEPTED, detail="the operator did not give each part a message ID of its own"
+            )
         state = _EARLY.get(self._reports.state(parts), DeliveryState.ACCEPTED)
         return DeliveryReceipt(state=state, reference=" ".join(parts), will_report=True, parts=parts)
 

@@ -133,6 +133,14 @@ class TestSend:
         assert len(receipt.parts) == len(operator.submitted) > 1
         assert all(part.registered == 1 for part in operator.submitted)
 
+    def test_an_id_for_two_parts_makes_the_first_part_speak_for_both(
+        self, operator: SmppOperator, gateway: Open
+    ) -> None:
+        operator.ids = Ids.ONE_FOR_ALL
+        receipt = gateway(operator).send(message("x" * 200))
+
+        assert (receipt.state, receipt.will_report, receipt.parts) == (DeliveryState.ACCEPTED, False, ())
+
     def test_parts_of_two_texts_are_mixed(self, operator: SmppOperator, gateway: Open) -> None:
         one, texts = gateway(operator), ["a" * 200, "b" * 200]
         with ThreadPoolExecutor(2) as pool:
