@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -32,8 +34,20 @@ class CommandGroup(NamedTuple):
 def load(location: str) -> click.Command:
     """Import the click command at ``package.module:attribute``."""
     module, _, attribute = location.partition(":")
-    command: click.Command = getattr(import_module(module), attribute)
+    if module not in sys.modules:
+        _import_for_good(module)
+    command: click.Command = getattr(sys.modules[module], attribute)
     return command
+
+
+def _import_for_good(module: str) -> None:
+    """Import a module without searching what it imports for garbage, now or later: all of it lives until the end."""
+    gc.disable()
+    try:
+        import_module(module)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 class LazyGroup(click.Group):
