@@ -17,32 +17,27 @@ Only ratios of one run mean anything, because the workers, the server and this p
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import attrs
-import psycopg
 import structlog
+from workers import Durable, administrator, new_store, processor_time, working
 
-from provisioner.config.load import LoadedConfiguration, load
+from provisioner.config.load import LoadedConfiguration
 from provisioner.core.engine.plan import Initiator
 from provisioner.core.model import Person, Unit
 from provisioner.services.bootstrap import Mode, application
 from provisioner.services.parts import open_store
-from provisioner.services.setup import prepare_store
 from provisioner.store.queue import chunks
-from provisioner.testing.postgresql import PrivatePostgresql
 
 INITIATOR = Initiator(actor="1", reason="benchmark")
 
@@ -105,10 +100,6 @@ def provisioner_register(settings, register):
 """
 
 CONFIG = """\
-store = "postgresql://{user}@{host}:{port}/provisioner"
-store_password = "file:{password}"
-[accounts]
-domain = "meb.gov.tr"
 [targets.slow]
 plugin = "slow"
 parallel = 256
@@ -117,14 +108,9 @@ omits = ["account_close"]
 plugin = "slow"
 parallel = 256
 [worker]
-distribute = true
-listen = "127.0.0.1:0"
-look_every_seconds = 300
 sweep_at = ["00:00"]
 [rules.rotation]
 rule = "auto-rotate"
-[notices]
-quiet_hours = ""
 """
 
 #: Accounts whose rotation is due, as the engine would have opened them four weeks ago.
@@ -132,12 +118,6 @@ DUE = """INSERT INTO accounts (login, domain, unit, kind, holder, state, opened_
     SELECT 'd' || n, 'meb.gov.tr', 'u0', 'unit', '1', 'open', now() - interval '28 days', now() - interval '28 days',
         now() - interval '1 hour' FROM generate_series(1, %s) n
 """
-
-
-class Durable(PrivatePostgresql):
-    """A server that writes to the disk before it answers."""
-
-    settings = "max_connections = 300\nshared_buffers = 256MB\n"
 
 
 def main() -> None:
@@ -216,21 +196,10 @@ def spread(found: Sequence[float]) -> str:
     return f"{statistics.median(found):.2f} ({min(found):.2f} to {max(found):.2f})"
 
 
-def prepare(server: PrivatePostgresql, folder: Path, accounts: int) -> LoadedConfiguration:
+def prepare(server: Durable, folder: Path, accounts: int) -> LoadedConfiguration:
     """Open the accounts that are rotated afterwards."""
-    (folder / "slow.py").write_text(PLUGIN)
-    (folder / "slow-1.dist-info").mkdir()
-    (folder / "slow-1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: slow\nVersion: 1\n")
-    (folder / "slow-1.dist-info/entry_points.txt").write_text("[provisioner.plugins]\nslow = slow\n")
-    sys.path.insert(0, str(folder))
-    os.environ |= {"CHANGE": "0", "PROBE": "0", "FIRST": "/dev/null", "PYTHONPATH": str(folder)}
-    with administrator(server) as connection:
-        connection.execute(f"CREATE DATABASE provisioner OWNER {server.user}")
-    password = server.folder / "password"
-    text = CONFIG.format(user=server.user, host=server.host, port=server.port, password=password)
-    (folder / "provisioner.toml").write_text(text)
-    config = load(folder / "provisioner.toml")
-    prepare_store(config)
+    os.environ |= {"CHANGE": "0", "PROBE": "0", "FIRST": "/dev/null"}
+    config = new_store(server, folder, plugin="slow", code=PLUGIN, settings=CONFIG)
     units = [Unit(code=f"u{n}", name=f"U{n}", kind="office", login=f"u{n}", custodian="1") for n in range(accounts)]
     with open_store(config) as store:
         store.persons.save([Person(id="1", name="Ali Veli", mobile="+905321234567")])
@@ -276,27 +245,7 @@ def rotated(folder: Path, config: LoadedConfiguration, workers: int, concurrency
     return Measure(rate=len(logins) / seconds, first=first, processor=used / len(logins))
 
 
-def processor_time(process: int) -> float:
-    """Return the seconds that a process has spent on processors so far."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-@contextmanager
-def working(folder: Path, concurrency: int) -> Iterator[int]:
-    """Start a worker, wait until it is ready, and give its number."""
-    command = [sys.executable, "-m", "provisioner", "--config", str(folder / "provisioner.toml"), "--json", "worker"]
-    command += ["--concurrency", str(concurrency)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=folder) as process:
-        assert process.stdout
-        assert json.loads(process.stdout.readline())["url"]
-        try:
-            yield process.pid
-        finally:
-            process.terminate()
-
-
-def claimed(server: PrivatePostgresql, rows: int, threads: int, seconds: float) -> float:
+def claimed(server: Durable, rows: int, threads: int, seconds: float) -> float:
     """Return the rate of a loop that claims rows, waits for each, and writes that they are done."""
     with administrator(server) as connection, ThreadPoolExecutor(threads) as pool:
         connection.execute("DROP TABLE IF EXISTS bare")
@@ -311,19 +260,6 @@ def claimed(server: PrivatePostgresql, rows: int, threads: int, seconds: float) 
             list(pool.map(lambda _: time.sleep(seconds), claims))
             connection.execute("UPDATE bare SET state = 'done' WHERE id = ANY(%s)", [[row[0] for row in claims]])
         return rows / (time.perf_counter() - begun)
-
-
-@contextmanager
-def administrator(server: PrivatePostgresql, database: str = "postgres") -> Iterator[psycopg.Connection[tuple[int]]]:
-    with psycopg.connect(
-        host=server.host,
-        port=server.port,
-        user=server.admin,
-        password=server.admin_password.reveal(),
-        dbname=database,
-        autocommit=True,
-    ) as connection:
-        yield connection
 
 
 if __name__ == "__main__":

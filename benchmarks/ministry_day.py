@@ -21,21 +21,20 @@ import resource
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
 import structlog
-from cluster import Durable, administrator, working
+from workers import Durable, administrator, new_store, server_seconds, working
 
-from provisioner.config.load import LoadedConfiguration, load
+from provisioner.config.load import LoadedConfiguration
 from provisioner.core.api.events import ClockConfirmed, RulesChanged
 from provisioner.core.engine.plan import POLICY_ACTOR
 from provisioner.services.bootstrap import Mode, application
 from provisioner.services.parts import open_store
-from provisioner.services.setup import prepare_store
 
 #: What is due on the whole day.
 RENEWALS, WARNINGS = 40_000, 120_000
@@ -122,10 +121,6 @@ def provisioner_register(settings, register):
 """
 
 CONFIG = """\
-store = "postgresql://{user}@{host}:{port}/provisioner"
-store_password = "file:{password}"
-[accounts]
-domain = "meb.gov.tr"
 [targets.directory]
 plugin = "day"
 parallel = 64
@@ -133,13 +128,8 @@ omits = ["account_create"]
 [channels.phones]
 plugin = "day"
 parallel = 16
-[notices]
-quiet_hours = ""
 [worker]
-distribute = true
-listen = "127.0.0.1:0"
 sweep_every_minutes = 1440
-look_every_seconds = 300
 [rules.renewal]
 rule = "renew-or-close"
 [rules.schools]
@@ -217,19 +207,9 @@ def main() -> None:
 def prepare(server: Durable, folder: Path, *, chunk: int) -> LoadedConfiguration:
     """Make a store without accounts, whose rules have applied for long."""
     (folder / "counts").mkdir()
-    (folder / "day.py").write_text(PLUGIN)
-    (folder / "day-1.dist-info").mkdir()
-    (folder / "day-1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: day\nVersion: 1\n")
-    (folder / "day-1.dist-info/entry_points.txt").write_text("[provisioner.plugins]\nday = day\n")
-    sys.path.insert(0, str(folder))
-    settings = {"CALL": CALL, "CHUNK": chunk, "PYTHONPATH": folder, "COUNTS": folder / "counts"}
+    settings = {"CALL": CALL, "CHUNK": chunk, "COUNTS": folder / "counts"}
     os.environ |= {name: str(value) for name, value in settings.items()}
-    with administrator(server) as connection:
-        connection.execute(f"CREATE DATABASE provisioner OWNER {server.user}")
-    place = {"user": server.user, "host": server.host, "port": server.port, "password": server.folder / "password"}
-    (folder / "provisioner.toml").write_text(CONFIG.format(**place))
-    config = load(folder / "provisioner.toml")
-    prepare_store(config)
+    config = new_store(server, folder, plugin="day", code=PLUGIN, settings=CONFIG)
     now, names = datetime.now(UTC), ("renewal", "schools")
     with application(config) as app:
         fingerprint = app.policy.fingerprint
@@ -279,18 +259,6 @@ def report(
         print(f"{count} {name}: {made} calls, {lasted:.1f} s, {lasted / bound:.2f} of the bound of {bound:.1f} s")
     factor = seconds / sum(bounds)
     print(f"together {factor:.2f} of the bound of {sum(bounds):.1f} s, goal {GOAL}; {written} entries of the audit log")
-
-
-def server_seconds(server: Durable) -> float:
-    """Return the processor time of a server and all its processes."""
-    leader = int((Path(server.folder) / "data/postmaster.pid").read_text().split()[0])
-    ticks = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it has ended meanwhile
-            fields = stat.read_text().rpartition(")")[2].split()
-            own, ended = sum(map(int, fields[11:13])), sum(map(int, fields[13:15]))
-            ticks += own + ended if stat.parent.name == str(leader) else own * (int(fields[1]) == leader)
-    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from provisioner.store import tree
 from provisioner.store.db.database import Database
 from provisioner.store.db.reader import Reader
 from provisioner.store.db.tables import accounts, leases, operations, steps
-from provisioner.store.db.transaction import DriverTransaction
 from provisioner.store.journal.leases import Hold
 
 
@@ -161,7 +160,7 @@ class StoredOperations:
 
     def _lease_time(self, now: datetime) -> datetime:
         with self._database.read() as connection:
-            return self._database.time(DriverTransaction(connection), lambda: now)
+            return self._database.time_on(connection, lambda: now)
 
 
 def with_steps(reader: Reader, rows: Iterable[Row[Any]]) -> Iterator[Operation]:

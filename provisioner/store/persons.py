@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from provisioner.core.api.events import Event
 from provisioner.core.engine.master_data import MobileMark
 from provisioner.core.model import Person
 from provisioner.store import master_data
 from provisioner.store.db.database import Database
-from provisioner.store.db.transaction import DriverTransaction
 
 
 class StoredPersons:
@@ -59,7 +56,7 @@ class StoredPersons:
             return ()
         with self._database.write() as connection:
             return master_data.save_persons(
-                connection, given, at=self._time(connection), actor=actor, mark=self._mobile_mark
+                connection, given, at=self._database.time_on(connection, self._now), actor=actor, mark=self._mobile_mark
             )
 
     def confirm_number(self, person: Person, *, actor: str) -> Sequence[Event]:
@@ -83,8 +80,9 @@ class StoredPersons:
         """
         with self._database.write() as connection:
             return master_data.confirm_number(
-                connection, person, at=self._time(connection), actor=actor, mark=self._mobile_mark
+                connection,
+                person,
+                at=self._database.time_on(connection, self._now),
+                actor=actor,
+                mark=self._mobile_mark,
             )
-
-    def _time(self, connection: Connection) -> datetime:
-        return self._database.time(DriverTransaction(connection), self._now)

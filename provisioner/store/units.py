@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Select, bindparam, select
 
 from provisioner.core.api.events import Event
 from provisioner.core.engine.master_data import UnitChanged
@@ -17,7 +17,6 @@ from provisioner.store.db.database import Database
 from provisioner.store.db.reader import Reader
 from provisioner.store.db.rows import models
 from provisioner.store.db.tables import events, units
-from provisioner.store.db.transaction import DriverTransaction
 
 _COLUMNS = units.c.keys()
 _AMONG = select(units).where(units.c.code.in_(bindparam("codes", expanding=True))).order_by(units.c.code)
@@ -117,7 +116,9 @@ class StoredUnits:
         if not given:
             return ()
         with self._database.write() as connection:
-            return master_data.save_units(connection, given, at=self._time(connection), actor=actor)
+            return master_data.save_units(
+                connection, given, at=self._database.time_on(connection, self._now), actor=actor
+            )
 
     def remove(self, codes: Iterable[str], *, actor: str) -> Sequence[Event]:
         """Remove units, each with its event; all or none. Their rows stay, because accounts refer to them.
@@ -139,10 +140,9 @@ class StoredUnits:
             StoreError: The store failed.
         """
         with self._database.write() as connection:
-            return master_data.remove_units(connection, list(codes), at=self._time(connection), actor=actor)
-
-    def _time(self, connection: Connection) -> datetime:
-        return self._database.time(DriverTransaction(connection), self._now)
+            return master_data.remove_units(
+                connection, list(codes), at=self._database.time_on(connection, self._now), actor=actor
+            )
 
     def _units(self, query: Select[Any]) -> Sequence[Unit]:
         return models(Unit, _COLUMNS, self._reader.all(query))

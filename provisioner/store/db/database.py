@@ -113,6 +113,12 @@ class Database(ABC):
             now: The clock of this process.
         """
 
+    def time_on(self, connection: Connection, now: Callable[[], datetime]) -> datetime:
+        """Return the time by which leases are granted, on a connection on which a transaction has begun; see
+        :meth:`time`.
+        """
+        return self.time(DriverTransaction(connection), now)
+
     def clock(self, now: Callable[[], datetime]) -> Callable[[], datetime]:
         """Return a clock by which all processes that use the database agree.
 
