@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import bindparam, delete, func, select, tuple_, update
@@ -13,7 +13,7 @@ from provisioner.core.policy.ports import ScheduleState
 from provisioner.store.db.database import Database
 from provisioner.store.db.reader import Reader
 from provisioner.store.db.rows import Change, Row, add, models, put
-from provisioner.store.db.tables import accounts, rule_sets, schedule
+from provisioner.store.db.tables import accounts, rule_sets, schedule, units
 
 #: How many accounts are read together by holder: many, because what is due is sorted for each page.
 PAGE = 2000
@@ -90,6 +90,25 @@ class StoredSchedule:
             yield from models(Account, _COLUMNS, page)
             after = tuple_(holder, accounts.c.login) > (page[-1].holder, page[-1].login)
             page = self._reader.all(query.where(after)) if len(page) == PAGE else ()
+
+    def with_several(self, now: datetime, holders: Iterable[str], /) -> Collection[str]:
+        """Return those of these persons who hold several accounts whose deadline has come, or are custodians.
+
+        Args:
+
+            now: When the deadlines have come.
+
+            holders: The IDs of the persons.
+        """
+        ids = set(holders)
+        held = select(accounts.c.holder.label("person")).where(accounts.c.next_deadline <= now)
+        held = held.group_by(accounts.c.holder).having(func.count() > 1)
+        custodians = select(units.c.custodian.label("person")).distinct()
+        return {
+            row.person
+            for query, column in ((held, accounts.c.holder), (custodians, units.c.custodian))
+            for row in self._reader.among(query, column, ids)
+        }
 
     def accounts_after(self, login: str, /) -> Iterator[Sequence[Account]]:
         """Yield all accounts whose logins come after this one, in the order of their logins, page by page."""

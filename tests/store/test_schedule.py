@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from provisioner.core.api.events import RulesChanged
-from provisioner.core.model import AccountState
+from provisioner.core.model import AccountState, Unit
 from provisioner.core.policy.ports import ScheduleState
 from provisioner.store import Store
 from provisioner.store.db.chunks import CHUNK
@@ -95,3 +95,26 @@ def test_only_accounts_that_were_due_before_count(store: Store, story: type[Stor
     plan(store, story, *(account(str(hours), next_deadline=NOON + hours * HOUR) for hours in range(3)))
 
     assert [store.schedule.count_due(NOON + hours * HOUR) for hours in range(4)] == [0, 1, 2, 3]
+
+
+def test_who_may_be_told_of_several_accounts_is_found_before_anybody_is_told(
+    store: Store, story: type[Story], clock: Clock
+) -> None:
+    """Those get one message after the last page."""
+    due, later = clock(), clock() + HOUR
+    plan(
+        store,
+        story,
+        account("a", holder="one", next_deadline=due),
+        account("b", holder="one", next_deadline=later),
+        account("c", holder="several", next_deadline=due),
+        account("d", holder="several", next_deadline=due),
+        account("e", holder="custodian", next_deadline=due),
+        account("f", holder="not asked about", next_deadline=due),
+        account("g", holder="not asked about", next_deadline=due),
+    )
+    store.units.save([Unit(code="u", name="u", kind="office", custodian="custodian")])
+
+    people = ["one", "several", "custodian", "nobody"]
+    assert store.schedule.with_several(clock(), people) == {"several", "custodian"}
+    assert store.schedule.with_several(later, people) == {"one", "several", "custodian"}

@@ -140,8 +140,8 @@ def sweep(session: Session, *, clock_is_right: bool, dry_run: bool) -> ExitCode:
                 more=lambda: {**report_documents(reports(), session.output.said), **shown},
                 long={"notices": notices},
             )
-            for line in () if session.output.is_json else notices:
-                session.output.lines(line)
+            for lines in () if session.output.is_json else notices.pages():
+                session.output.lines(lines)
         _tell(session.output, reports())
         if sweep.is_stopped:
             session.output.note("the sweep was stopped; the next one does the rest")

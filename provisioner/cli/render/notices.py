@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from tempfile import SpooledTemporaryFile
 from typing import Self
 
@@ -13,6 +14,9 @@ from provisioner.phrasing import Phrasing
 
 #: How many octets are kept in memory.
 IN_MEMORY = 256 * 1024
+
+#: How many lines are read together.
+PAGE = 500
 
 
 class SaidNotices:
@@ -45,6 +49,12 @@ class SaidNotices:
         self._lines.seek(0)
         for line in self._lines:
             yield line.removesuffix("\n")
+
+    def pages(self) -> Iterator[str]:
+        """Read the lines again, many together: to print each by itself takes longer."""
+        lines = iter(self)
+        while page := list(islice(lines, PAGE)):
+            yield "\n".join(page)
 
     def add(self, notices: Iterable[Notice]) -> None:
         """Note what happened to some notices."""

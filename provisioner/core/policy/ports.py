@@ -39,6 +39,9 @@ class Schedule(Protocol):
     def due_by_holder(self, now: datetime, /) -> Iterator[Account]:
         """Yield the accounts with a holder whose deadline has come, by holder and login."""
 
+    def with_several(self, now: datetime, holders: Iterable[str], /) -> Collection[str]:
+        """Return those of these persons who hold several accounts whose deadline has come, or are custodians."""
+
     def accounts_after(self, login: str, /) -> Iterator[Sequence[Account]]:
         """Yield all accounts whose logins come after this one, in the order of their logins, page by page."""
 

@@ -107,10 +107,12 @@ class Sweep:
     _failures: list[Exception] = attrs.field(factory=list, init=False)
     #: The IDs of unfinished operations that have been yielded.
     _driven_on: set[str] = attrs.field(factory=set, init=False)
-    #: Whether somebody is told about accounts.
+    #: Whether somebody is told about accounts after the last page.
     _has_notices: bool = attrs.field(default=False, init=False)
     #: The logins of accounts without a holder about which somebody else is told, by the ID of that person.
     _of_others: dict[str | None, list[str]] = attrs.field(factory=lambda: defaultdict(list), init=False)
+    #: The logins of accounts whose holders were told with the page.
+    _told_with_page: set[str] = attrs.field(factory=set, init=False)
     #: The logins of accounts that another process is renewing.
     _in_other_hands: set[str] = attrs.field(factory=set, init=False)
     #: The notices that wait for the end of the quiet hours.
@@ -146,7 +148,7 @@ class Sweep:
         for page in _pages(_each_once(self.agenda.schedule.due(began_at)), PAGE, further):
             if self.is_stopped:
                 return
-            yield from self._on_page(page, closures)
+            yield from self._on_page(page, began_at, closures)
         yield from self._tell_everybody(began_at, closures)
         yield from self._trying(self._close(closures))
         self.plan_ahead([demand.account.login for demand in closures])
@@ -287,8 +289,9 @@ class Sweep:
         unit = self.agenda.units.get_many([code]).get(code) if code else None
         return unit.custodian if unit else None
 
-    def _on_page(self, accounts: Sequence[Account], closures: list[DueAction]) -> Iterator[Swept]:
+    def _on_page(self, accounts: Sequence[Account], now: datetime, closures: list[DueAction]) -> Iterator[Swept]:
         """Carry out the due actions on these accounts, and collect the accounts to close."""
+        checked = Lease.of(self.notifier.good_for)
         waiting = self._waiting(accounts)
         yield from (operation for operation in waiting.values() if operation.id not in self._driven_on)
         demands, failures = self.demands(accounts)
@@ -305,16 +308,30 @@ class Sweep:
             yield item
         left = [*stuck, *(demand for demand in demands if demand.account.login not in settled)]
         told = [demand for demand in demands if demand.duties] + [demand for demand in left if demand.warnings]
-        self._note_whom_to_tell(told)
+        unchanged = [demand for demand in demands if demand.account.login not in due and not demand.verify]
+        alone = self._told_of_nothing_else(unchanged, now)
+        self._note_whom_to_tell(demand for demand in told if demand.account.login not in alone)
         yield from self._trying(self._verify(left))
+        self._told_with_page.update(alone)
+        for some in _pages(iter(alone.values()), PAGE):
+            yield from self._tell_of(
+                [(demand, (*demand.duties, *demand.warnings)) for demand in some], closures, checked
+            )
         closures += [demand for demand in left if demand.closure and not demand.warnings]
         planned = {account.login for account in accounts} - {demand.account.login for demand in told}
         self.plan_ahead(sorted(planned))
 
-    def _note_whom_to_tell(self, demands: Sequence[DueAction]) -> None:
+    def _told_of_nothing_else(self, demands: Iterable[DueAction], now: datetime) -> Mapping[str, DueAction]:
+        """Return the due actions of which people are told who are told of no other account in this sweep, by login."""
+        told = [demand for demand in demands if demand.duties or demand.warnings]
+        holders = {demand.account.holder for demand in told if demand.account.holder}
+        others = self.agenda.schedule.with_several(now, holders) if holders else ()
+        return {demand.account.login: demand for demand in told if demand.account.holder in holders.difference(others)}
+
+    def _note_whom_to_tell(self, demands: Iterable[DueAction]) -> None:
         """Note that somebody is told about these accounts after the last page. They are read again then."""
-        self._has_notices = self._has_notices or bool(demands)
         for demand in demands:
+            self._has_notices = True
             if demand.account.holder is None:
                 recipient, login = self._responsible(demand.account, demand.unit), demand.account.login
                 self._of_others[recipient] = list(dict.fromkeys([*self._of_others[recipient], login]))
@@ -335,7 +352,7 @@ class Sweep:
         """Yield all due accounts about which the same person may be told."""
         for holder, held in groupby(self.agenda.schedule.due_by_holder(now), key=lambda account: account.holder):
             others = self.agenda.accounts.get_many(self._of_others.pop(holder, ()))
-            yield [*held, *others.values()]
+            yield [*(account for account in held if account.login not in self._told_with_page), *others.values()]
         for logins in self._of_others.values():
             yield list(self.agenda.accounts.get_many(logins).values())
         self._of_others.clear()
@@ -343,7 +360,13 @@ class Sweep:
     def _tell_some(self, accounts: Sequence[Account], now: datetime, closures: list[DueAction]) -> Iterator[Notice]:
         if self.is_stopped or not accounts:
             return
-        checked, told = Lease.of(self.notifier.good_for), self._to_tell(accounts, now)
+        checked = Lease.of(self.notifier.good_for)
+        yield from self._tell_of(self._to_tell(accounts, now), closures, checked)
+
+    def _tell_of(
+        self, told: Sequence[tuple[DueAction, Sequence[Deadline]]], closures: list[DueAction], checked: Lease
+    ) -> Iterator[Notice]:
+        """Send the notices about these deadlines of due actions, and collect the accounts of those who get none."""
         notices = [notice for demand, deadlines in told for notice in self._notices(demand, deadlines)]
         based_on = {demand.account.login: demand.basis for demand, _ in told}
         last_calls = {demand.account.login: demand for demand, _ in told if demand.closure and demand.warnings}
@@ -510,8 +533,8 @@ class Sweep:
 
     def plan_ahead(self, logins: Iterable[str]) -> None:
         """Store the current next deadlines of accounts."""
-        known = self.agenda.accounts.get_many(logins)
-        self.agenda.schedule.save(self._rescheduled(list(known.values())))
+        if known := self.agenda.accounts.get_many(logins):
+            self.agenda.schedule.save(self._rescheduled(list(known.values())))
 
     def _rescheduled(self, accounts: Sequence[Account]) -> list[Account]:
         """Return the accounts whose deadlines have changed, with the new ones."""

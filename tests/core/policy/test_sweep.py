@@ -1054,6 +1054,21 @@ class TestDigest:
         [text] = world.told(AYSE)
         assert "3 accounts" in text
 
+    def test_one_who_was_told_with_the_page_is_not_tried_again_with_those_who_hold_several(self, world: World) -> None:
+        mine = attrs.evolve(OFFICE, login="birim", custodian=AYSE.id)
+        theirs = [attrs.evolve(SCHOOL, code=f"s{n}", login=f"okul{n}", custodian=CAN.id) for n in range(2)]
+        harness = world.start(RENEWAL)
+        harness.know(units=[mine, *theirs], persons=[AYSE, CAN])
+        sweep(harness)
+        harness.open([unit.code for unit in [mine, *theirs]])
+        harness.know(persons=[attrs.evolve(AYSE, mobile=None)])
+        with closing(sqlite3.connect(world.folder / "store.sqlite")) as database, database:
+            database.execute("UPDATE units SET custodian = NULL")
+        world.clock.advance(23 * DAY)
+
+        assert sorted(said(sweep(harness))) == [("warn", "birim"), ("warn", "okul0"), ("warn", "okul1")]
+        assert len(world.told(CAN)) == 1
+
     def test_persons_on_different_pages_get_one_message_each(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from provisioner.core.api.errors import MisconfiguredError, RefusedError
+from provisioner_sms import numbers
 from provisioner_sms.numbers import parse, written
 from provisioner_sms.settings import NumberFormat
 
@@ -104,3 +105,26 @@ def test_a_password_for_a_number_abroad_goes_to_the_turkish_phone_with_the_same_
 def test_a_number_that_no_gateway_mistakes_is_refused(number: str) -> None:
     assert written(number, NumberFormat.DIGITS, "TR") == number.removeprefix("+")
     assert written(number, NumberFormat.E164, "TR") == number
+
+
+@pytest.mark.parametrize(("country", "code", "digits"), [("TR", 90, 10), ("DE", 49, 11), ("HU", 36, 9), ("US", 1, 10)])
+def test_a_number_that_is_read_quickly_is_the_one_that_the_library_reads(country: str, code: int, digits: int) -> None:
+    """The library knows the kind of a number by its first digits."""
+    plain = 0
+    for first in range(1000):
+        number = f"+{code}{first:03}{7_123_456_789 % 10 ** (digits - 3):0{digits - 3}}"
+        if numbers._is_plain_mobile(number, country):
+            plain += 1
+            assert numbers._parse(number, (country,)) == number
+        elif country == "TR":
+            with pytest.raises(RefusedError):
+                numbers._parse(number, (country,))
+    assert (plain > 0) == (country != "US")  # which shares its code with Canada
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["+905121234567", "+9005321234567", "+90532123456", "+9053212345678", "+905321234567\n", "+90532123456\u0667"],
+)
+def test_only_a_plain_mobile_number_is_read_quickly(number: str) -> None:
+    assert not numbers._is_plain_mobile(number, "TR")
