@@ -17,7 +17,7 @@ from provisioner.core.api.errors import (
     StoreError,
     UnsupportedError,
 )
-from provisioner.core.api.messages import CheckChannel
+from provisioner.core.api.messages import Capabilities, CheckChannel
 from provisioner.core.engine.passwords import PasswordMaker
 from provisioner.core.gateways.breaker import Breaker
 from provisioner.core.gateways.gateway import Channel, Target
@@ -26,6 +26,7 @@ from provisioner.core.gateways.password_practice import Practice
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.model.text import Text
 from provisioner.services.health_check.results import CheckResult, CheckStatus, problem
+from provisioner.services.health_check.undo_order import check_undo_order
 from provisioner.services.parts import Clock, choose_numbers, open_store
 from provisioner.services.rule_sets import make_policy
 
@@ -52,14 +53,19 @@ def _practice(config: LoadedConfiguration, plugins: Plugins, now: Clock) -> Prac
 def check_systems(config: LoadedConfiguration, plugins: Plugins, now: Clock) -> Iterator[CheckResult]:
     """Check every target and channel, at the same time, because each may make us wait for a while."""
     practice = _practice(config, plugins, now)
+    capabilities: dict[str, Capabilities] = {}
     looks: list[tuple[str, Callable[[], tuple[Text, Sequence[str | Text]]]]] = [
-        *((f"targets.{name}", partial(_target, target, practice)) for name, target in plugins.targets.items()),
+        *(
+            (f"targets.{name}", partial(_target, target, practice, capabilities))
+            for name, target in plugins.targets.items()
+        ),
         *((f"channels.{name}", partial(_channel, channel)) for name, channel in plugins.channels.items()),
     ]
     checks = [partial(_system, name, look) for name, look in looks]
     with ThreadPoolExecutor(len(checks) or 1, thread_name_prefix="check") as pool:
         for future in [pool.submit(check) for check in checks]:
             yield from future.result()
+    yield from check_undo_order(list(plugins.targets.values()), capabilities)
 
 
 def check_hooks(plugins: Plugins) -> Iterator[CheckResult]:
@@ -107,8 +113,11 @@ def _system(name: str, look: Callable[[], tuple[Text, Sequence[str | Text]]]) ->
     return [CheckResult(name=name, message=message), *warned]
 
 
-def _target(target: Target, practice: Practice) -> tuple[Text, Sequence[str | Text]]:
+def _target(
+    target: Target, practice: Practice, capabilities: dict[str, Capabilities]
+) -> tuple[Text, Sequence[str | Text]]:
     report = target.check()
+    capabilities[target.name] = report.capabilities
     practice.require_acceptance(report.passwords)
     facts = ", ".join(f"{key} {value}" for key, value in report.capabilities.facts.items())
     message = Text("reachable, {facts}", {"facts": facts}) if facts else Text("reachable")
