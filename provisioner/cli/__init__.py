@@ -9,7 +9,8 @@ from typing import NoReturn
 
 def main() -> NoReturn:
     """Run the command line of this process, and exit."""
-    gc.set_threshold(100_000)  # what a command imports and makes mostly lives until its end; searching it takes 5 %
+    gc.disable()  # until the command is imported: all that is imported lives until the end; searching it takes 5 %
+    gc.set_threshold(100_000)  # of what a command makes, too, most lives until its end
     from provisioner.cli.root import root
     from provisioner.cli.streams import open_standard_streams
 

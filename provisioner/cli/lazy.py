@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -32,22 +31,16 @@ class CommandGroup(NamedTuple):
 
 
 def load(location: str) -> click.Command:
-    """Import the click command at ``package.module:attribute``."""
+    """Import the click command at ``package.module:attribute``.
+
+    If the process has collected no garbage so far, it begins to do so, but never searches what was imported.
+    """
     module, _, attribute = location.partition(":")
-    if module not in sys.modules:
-        _import_for_good(module)
-    command: click.Command = getattr(sys.modules[module], attribute)
-    return command
-
-
-def _import_for_good(module: str) -> None:
-    """Import a module without searching what it imports for garbage, now or later: all of it lives until the end."""
-    gc.disable()
-    try:
-        import_module(module)
-    finally:
+    command: click.Command = getattr(import_module(module), attribute)
+    if not gc.isenabled():
         gc.freeze()
         gc.enable()
+    return command
 
 
 class LazyGroup(click.Group):
