@@ -34,6 +34,8 @@ def check_store(config: LoadedConfiguration, now: Clock) -> Iterator[CheckResult
         yield _restored(lost.seq, head_file)
     yield _clock(known, now())
     yield from _operations(config, now())
+    if config.content.worker.distribute:
+        yield _queue(config)
 
 
 def _operations(config: LoadedConfiguration, now: datetime) -> Iterator[CheckResult]:
@@ -49,6 +51,27 @@ def _operations(config: LoadedConfiguration, now: datetime) -> Iterator[CheckRes
             yield CheckResult(name="operations", status=CheckStatus.WARNING, message=message, cure=cure)
         else:
             yield CheckResult(name="operations", message=message)
+
+
+def _queue(config: LoadedConfiguration) -> CheckResult:
+    """Check that the workers have a queue, and that somebody takes from it what is there."""
+    try:
+        with open_store(config) as store:
+            queue = store.queue()
+            queue.require()
+            depth = queue.depth()
+    except StoreError as error:
+        return problem("queue", error)
+    counts = {"waiting": depth.waiting, "taken": depth.taken, "workers": depth.workers}
+    if not depth.workers and depth.waiting + depth.taken:
+        return CheckResult(
+            name="queue",
+            status=CheckStatus.WARNING,
+            message=Text("no worker runs; chunks of operations: {waiting} waiting, {taken} taken", counts),
+            cure=Text("start 'provisioner worker'"),
+        )
+    message = Text("workers: {workers}; chunks of operations: {waiting} waiting, {taken} taken", counts)
+    return CheckResult(name="queue", message=message)
 
 
 def _restored(seq: int, head_file: Path) -> CheckResult:
