@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, bindparam, func, select
 
 from provisioner.core.model import (
     Account,
@@ -24,6 +24,9 @@ from provisioner.store.db.reader import Reader
 from provisioner.store.db.rows import models
 from provisioner.store.db.tables import account_sessions, account_targets, accounts, operations, units
 
+_COLUMNS = accounts.c.keys()
+_AMONG = select(accounts).where(accounts.c.login.in_(bindparam("logins", expanding=True))).order_by(accounts.c.login)
+
 
 class StoredAccounts:
     """The accounts of one store.
@@ -38,8 +41,8 @@ class StoredAccounts:
 
     def get_many(self, logins: Iterable[str], /) -> Mapping[str, Account]:
         """Return the accounts with these logins, by login. What does not exist is left out."""
-        found = self._reader.among(select(accounts), accounts.c.login, logins)
-        return {account.login: account for account in models(Account, accounts.c.keys(), found)}
+        found = self._reader.find_among(_AMONG, "logins", logins)
+        return {account.login: account for account in models(Account, _COLUMNS, found)}
 
     def of_units(self, codes: Iterable[str], /) -> Mapping[str, Account]:
         """Return the unit accounts of the units with these codes, by code.

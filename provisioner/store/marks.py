@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import select
+import attrs
+from sqlalchemy import bindparam, select
 
 from provisioner.core.api.events import DeadlineMet, DutyConfirmed
 from provisioner.core.api.rules import MetDeadline
 from provisioner.store.db.database import Database
 from provisioner.store.db.reader import Reader
-from provisioner.store.db.rows import Change, Row, fields_of, put
+from provisioner.store.db.rows import Change, Row, put
 from provisioner.store.db.tables import marks
 
 MEET = put(marks, marks.c.at, marks.c.met_at)
 _CONFIRM = put(marks, marks.c.confirmed_at)
+_FIELDS = [field.name for field in attrs.fields(MetDeadline)]
+_AMONG = (
+    select(marks.c.subject, *(marks.c[name] for name in _FIELDS))
+    .where(marks.c.subject.in_(bindparam("subjects", expanding=True)))
+    .order_by(marks.c.subject)
+)
 
 
 def met(event: DeadlineMet) -> Row:
@@ -44,7 +51,6 @@ class StoredMarks:
     def get_many(self, subjects: Iterable[str], /) -> Mapping[str, Sequence[MetDeadline]]:
         """Return which deadlines of these accounts or other subjects were met, by subject."""
         found: dict[str, list[MetDeadline]] = defaultdict(list)
-        for row in self._reader.among(select(marks), marks.c.subject, subjects):
-            fields = fields_of(row)
-            found[fields.pop("subject")].append(MetDeadline(**fields))
+        for subject, *fields in self._reader.find_among(_AMONG, "subjects", subjects):
+            found[subject].append(MetDeadline(**dict(zip(_FIELDS, fields, strict=True))))
         return found

@@ -15,7 +15,7 @@ from provisioner.core.model.deliveries import of_parts
 from provisioner.core.model.notices import MOST_ATTEMPTS, UNDELIVERED
 from provisioner.store.db.database import Database
 from provisioner.store.db.reader import Reader
-from provisioner.store.db.rows import Change, Row, as_row, given, put
+from provisioner.store.db.rows import Change, Row, as_row, given, models, put
 from provisioner.store.db.tables import UNDELIVERED_NOTICES, accounts, marks, message_parts, notices
 from provisioner.store.db.types import UtcDateTime
 
@@ -66,6 +66,9 @@ _IS_MET_BY = and_(
     marks.c.rule_set == notices.c.rule_set,
     marks.c.action == notices.c.action,
     marks.c.at == notices.c.at,
+)
+_OF_SUBJECTS = (
+    select(notices).where(notices.c.subject.in_(bindparam("subjects", expanding=True))).order_by(notices.c.subject)
 )
 _OF_THIS = notices.c.id == bindparam("this")
 _FORGET_MET = delete(marks).where(exists().where(_OF_THIS, _IS_MET_BY))
@@ -146,8 +149,9 @@ class StoredNotices:
     def of_subjects(self, subjects: Iterable[str], /) -> Mapping[str, Sequence[NoticeDelivery]]:
         """Return the last notices about deadlines of these accounts or other subjects, by subject."""
         found: dict[str, list[NoticeDelivery]] = defaultdict(list)
-        for row in self._reader.among(select(notices), notices.c.subject, subjects):
-            found[row.subject].append(NoticeDelivery(**row._asdict()))
+        rows = self._reader.find_among(_OF_SUBJECTS, "subjects", subjects)
+        for notice in models(NoticeDelivery, notices.c.keys(), rows):
+            found[notice.subject].append(notice)
         return found
 
     def to_repeat(self) -> Collection[str]:

@@ -19,6 +19,7 @@ from provisioner.store.db.tables import accounts, rule_sets, schedule, units
 PAGE = 2000
 
 _COLUMNS = accounts.c.keys()
+_CUSTODIANS = select(units.c.custodian).distinct().where(units.c.custodian.in_(bindparam("people", expanding=True)))
 _KEEP_RULE_SET = add(rule_sets)
 _DROP_RULE_SET = delete(rule_sets).where(rule_sets.c.name == bindparam("this"))
 _BEGIN = put(schedule)
@@ -101,14 +102,10 @@ class StoredSchedule:
             holders: The IDs of the persons.
         """
         ids = set(holders)
-        held = select(accounts.c.holder.label("person")).where(accounts.c.next_deadline <= now)
-        held = held.group_by(accounts.c.holder).having(func.count() > 1)
-        custodians = select(units.c.custodian.label("person")).distinct()
-        return {
-            row.person
-            for query, column in ((held, accounts.c.holder), (custodians, units.c.custodian))
-            for row in self._reader.among(query, column, ids)
-        }
+        due = select(accounts.c.holder).where(accounts.c.next_deadline <= now)
+        several = due.group_by(accounts.c.holder).having(func.count() > 1)
+        held = {row.holder for row in self._reader.among(several, accounts.c.holder, ids)}
+        return held | {person for (person,) in self._reader.find_among(_CUSTODIANS, "people", ids)}
 
     def accounts_after(self, login: str, /) -> Iterator[Sequence[Account]]:
         """Yield all accounts whose logins come after this one, in the order of their logins, page by page."""

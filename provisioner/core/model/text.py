@@ -95,8 +95,7 @@ class Text:
         for template in self.templates:
             if not _placeholders(template) <= names:
                 return False
-        quoted = [value for value in self.values.values() if isinstance(value, Text)]
-        return all(text.is_complete for text in quoted) if quoted else True
+        return all(value.is_complete for value in self.values.values() if isinstance(value, Text))
 
     @property
     def templates(self) -> tuple[str, ...]:

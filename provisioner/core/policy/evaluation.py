@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
 
@@ -72,7 +72,7 @@ def usable(answer: Iterable[object], rule: Rule | Monitor, rule_set: str) -> tup
             raise PluginDefectError(
                 "{rule} of rule set {rule_set} returned {found} instead of a deadline", found=found, **names
             )
-        if deadline.at.utcoffset() != timedelta(0):
+        if deadline.at.tzinfo is not UTC and deadline.at.utcoffset() != timedelta(0):
             raise PluginDefectError("{rule} of rule set {rule_set} returned a time that is not in UTC", **names)
         if not deadline.reason.is_complete:
             raise PluginDefectError(

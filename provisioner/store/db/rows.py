@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import attrs
 from sqlalchemy import Column, ColumnElement, Insert, Table, bindparam, literal_column, update
-from sqlalchemy.engine import Row as SqlRow
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
@@ -45,11 +44,6 @@ def as_row(model: attrs.AttrsInstance) -> Row:
     """Return the fields of *model* by name."""
     names, values_of = _fields(type(model))
     return dict(zip(names, values_of(model), strict=True))
-
-
-def fields_of(row: SqlRow[Any]) -> Row:
-    """Return what a row that was read contains, by name. For very many rows, this is quicker than ``_asdict``."""
-    return dict(zip(row._fields, row, strict=True))
 
 
 @cache
