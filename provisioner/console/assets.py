@@ -8,7 +8,11 @@ from importlib import resources
 
 import attrs
 
-_TYPES = {"console.css": "text/css; charset=utf-8", "favicon.svg": "image/svg+xml"}
+_TYPES = {
+    "console.css": "text/css; charset=utf-8",
+    "favicon.svg": "image/svg+xml",
+    "live.js": "text/javascript; charset=utf-8",
+}
 
 
 @attrs.frozen

@@ -13,14 +13,22 @@ from typing import Any, Concatenate, ParamSpec
 from litestar import get, post
 from litestar.concurrency import sync_to_thread
 from litestar.handlers import HTTPRouteHandler
-from litestar.response import Response
+from litestar.response import Response, ServerSentEvent
 
+from provisioner.console.live import FOLDER, LiveProgress
 from provisioner.console.visit import SessionEndedError, Visit
+from provisioner.core.api.errors import raised_at
+from provisioner.core.api.logs import Logger
+
+log = Logger(__name__)
 
 P = ParamSpec("P")
 
 #: A page.
 Page = Callable[Concatenate[Visit, P], Response[Any]]
+
+#: What a stream reads at each step.
+Look = Callable[Concatenate[Visit, P], LiveProgress]
 
 
 def reads(path: str) -> Callable[[Page[P]], HTTPRouteHandler]:
@@ -41,6 +49,33 @@ def changes(path: str) -> Callable[[Page[P]], HTTPRouteHandler]:
         path: Its path, in Litestar's notation.
     """
     return lambda page: post(path)(_threaded(page))
+
+
+def watches(path: str) -> Callable[[Look[P]], HTTPRouteHandler]:
+    """Declare a stream that tells a page how far work has come. It ends with the session of the person.
+
+    Args:
+
+        path: Its path below the folder of the streams, in Litestar's notation.
+    """
+    return lambda look: get(f"{FOLDER}{path}", media_type="text/event-stream")(_streamed(look))
+
+
+def _streamed(look: Look[P]) -> Callable[..., Any]:
+    @wraps(look)
+    async def run(visit: Visit, **parameters: Any) -> ServerSentEvent:
+        def step() -> LiveProgress:
+            try:
+                if visit.has_ended() or visit.has_lost_account():
+                    return LiveProgress(is_over=True)
+                return look(visit, **parameters)  # type: ignore[call-arg] # the parameters are those of the path
+            except Exception as error:  # the page, which is loaded again, says what is wrong
+                log.warning("console_stream_failed", error=type(error).__name__, at=raised_at(error))
+                return LiveProgress(is_over=True)
+
+        return visit.console.streams.answer(step, session=visit.session)
+
+    return run
 
 
 def _threaded(page: Page[P]) -> Callable[..., Any]:

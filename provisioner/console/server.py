@@ -18,6 +18,7 @@ from litestar.concurrency import set_asyncio_executor
 from provisioner.catalogue import Catalogue
 from provisioner.config.early import LANGUAGES
 from provisioner.config.settings import ConsoleSettings
+from provisioner.console.live import Streams
 from provisioner.console.sessions import ConsoleSessions
 from provisioner.console.single_sign_on import SingleSignOn
 from provisioner.console.site import Site
@@ -83,7 +84,7 @@ def serve(
     console.background.repeat(app.keyed_requests.forget_old, every=_HOUR)
     url = settings.url if site else f"http://{host}:{port}"
     try:
-        _Server(config, stop=stop, ready=lambda: ready(url)).run(sockets=[listener])
+        Server(config, stop=stop, streams=console.streams, ready=lambda: ready(url)).run(sockets=[listener])
     finally:
         console.background.close()
         if console.single_sign_on:
@@ -138,12 +139,15 @@ def make_console(app: Application, site: Site) -> Console:
     )
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Says when it is ready, and when it is asked to stop."""
 
-    def __init__(self, config: uvicorn.Config, *, stop: threading.Event, ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, *, stop: threading.Event, streams: Streams, ready: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._stop = stop
+        self._streams = streams
         self._ready = ready
 
     @contextmanager
@@ -157,10 +161,17 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
         await super().startup(sockets)
         self._ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop. Streams have no end of their own, so they end first."""
+        self._streams.end()
+        await super().shutdown(sockets)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> Any:
+        """Let operations end between two steps, and stop."""
         self._stop.set()
         super().handle_exit(sig, frame)
 

@@ -144,8 +144,15 @@ class ConsoleSessions:
             )
         return token
 
-    def find(self, token: str) -> ConsoleSession | None:
-        """Return the session with this token, which is used now; ``None`` if there is none or it has ended."""
+    def find(self, token: str, *, is_used: bool = True) -> ConsoleSession | None:
+        """Return the session with this token; ``None`` if there is none or it has ended.
+
+        Args:
+
+            token: The token.
+
+            is_used: Whether the person uses it now, so that it does not end for being idle.
+        """
         key, at = _key(token), self._now()
         with self._lock:
             session = self._sessions.get(key)
@@ -154,7 +161,8 @@ class ConsoleSessions:
             if not self._is_alive(session, at):
                 del self._sessions[key]
                 return None
-            session.seen_at = at
+            if is_used:
+                session.seen_at = at
             return session
 
     def end(self, token: str) -> None:

@@ -20,6 +20,9 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+#: That of a page that updates itself, with one script of the console and a stream from it.
+LIVE_POLICY = f"{_POLICY}; script-src 'self'; connect-src 'self'"
+
 _HEADERS = (
     ("content-security-policy", _POLICY),
     ("x-content-type-options", "nosniff"),

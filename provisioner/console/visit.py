@@ -26,9 +26,10 @@ from provisioner.console.begun import BegunComparison, BegunForecast, LastOfPers
 from provisioner.console.cures import as_on_pages, on_page
 from provisioner.console.incoming import Incoming
 from provisioner.console.lists import Lists
+from provisioner.console.live import Streams
 from provisioner.console.sessions import ConsoleSession, ConsoleSessions
 from provisioner.console.single_sign_on import SingleSignOn
-from provisioner.console.site import Site
+from provisioner.console.site import LIVE_POLICY, Site
 from provisioner.console.uploads import Upload
 from provisioner.core.api.errors import InputError, Problem, StoreError
 from provisioner.core.governance.log_ins import LoggedIn
@@ -83,6 +84,8 @@ class Console:
     #: The last comparison of each person, and the last forecast.
     comparisons: LastOfPersons[BegunComparison] = attrs.field(factory=LastOfPersons)
     forecasts: LastOfPersons[BegunForecast] = attrs.field(factory=LastOfPersons)
+    #: Tell open pages how far long work has come.
+    streams: Streams = attrs.field(factory=Streams)
     #: The lists that people have uploaded.
     lists: Lists = attrs.field(default=attrs.Factory(lambda self: Lists(now=self.app.now), takes_self=True))
     #: Binds the form of the log-in to a browser that has no session yet.
@@ -178,6 +181,10 @@ class Visit:
         notice = self.session.notice if self.session else None
         if self.session:
             self.session.notice = None
+        return self.part(template, notice=self.phrasing.said(notice) if notice else "", **values)
+
+    def part(self, template: str, **values: object) -> str:
+        """Return the HTML of a part of a page. What the next page begins with stays for that page."""
         common = {
             "say": self.phrasing.text,
             "word": self.phrasing.word,
@@ -189,13 +196,26 @@ class Visit:
             "csrf": self.csrf,
             "session": self.session,
             "person_name": self.person_name,
-            "notice": self.phrasing.said(notice) if notice else "",
             "path": self.incoming.path,
             "asset": assets.address,
             "is_confirmed": self.is_confirmed,
             "is_demo": not self.console.site.is_secure,
         }
         return templates.render(PACKAGE, template, **common, **values)
+
+    def live_page(self, html: str, *, is_live: bool, status: int = 200) -> Response[str]:
+        """Return a page that shows how far long work has come.
+
+        Args:
+
+            html: The page.
+
+            is_live: Whether the page updates itself, with the only script of the console.
+
+            status: The status of the answer.
+        """
+        headers = {"content-security-policy": LIVE_POLICY} if is_live else {}
+        return Response(html, media_type=MediaType.HTML, status_code=status, headers=headers)
 
     def redirect(self, path: str) -> Response[Any]:
         """Return an answer that leads to another page of the console."""
@@ -253,6 +273,11 @@ class Visit:
         if session is None or not session.login:
             return False
         return not self.app.log_ins.still_holds(session.login, session.person, proved_at=session.proved_at)
+
+    def has_ended(self) -> bool:
+        """Whether the session has ended since the request came."""
+        token = self.incoming.cookies.get(self.console.site.cookie_name(SESSION), "")
+        return self.session is None or self.console.sessions.find(token, is_used=False) is not self.session
 
     def look_up_name(self) -> None:
         """Look up the name of the person, before the page is made: this can wait for the personnel system."""

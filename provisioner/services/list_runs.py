@@ -79,6 +79,10 @@ class ListProgress:
     total: int
     #: The accounts with which something did not work, in the order of the list.
     troubles: Sequence[ListTrouble]
+    #: Whether something can be tried again once the list isn't being applied any more.
+    can_retry: bool
+    #: Whether another try plans again to close accounts or to hand them over, so that a person has to confirm it.
+    takes_again: bool
 
     @property
     def ended(self) -> int:
@@ -180,28 +184,9 @@ class ListRuns:
                 *(_refusal(one, list_run.units.get(one.login)) for one in list_run.refused),
                 *(_trouble(shown[item.id], item) for item in list_run.items if _is_trouble(found.get(item.id))),
             ],
+            can_retry=bool(list_run.refused) or any(_is_left(found.get(item.id)) for item in list_run.items),
+            takes_again=_takes_again(list_run, found),
         )
-
-    def can_retry(self, list_run: ListRun) -> bool:
-        """Whether something of a list that isn't being applied any more can be tried again.
-
-        Raises:
-
-            StoreError: The store failed.
-        """
-        found = self._operations(list_run)
-        return bool(list_run.refused) or any(_is_left(found.get(item.id)) for item in list_run.items)
-
-    def takes_again(self, list_run: ListRun) -> bool:
-        """Whether another try plans again to close accounts or to hand them over, so that a person has to confirm it.
-
-        Raises:
-
-            StoreError: The store failed.
-        """
-        found = self._operations(list_run)
-        planned = {item.kind for item in list_run.items if _is_planned_again(found.get(item.id))}
-        return bool(planned & _TAKING) or bool(list_run.hand_over and list_run.refused)
 
     def retry(self, list_run: ListRun, *, actor: str) -> ListRun:
         """Try again what did not work: what is not finished goes on, and what was refused is planned again.
@@ -296,6 +281,11 @@ def _is_left(operation: Operation | None) -> bool:
 def _is_planned_again(operation: Operation | None) -> bool:
     """Whether another try begins a new operation instead of this one."""
     return _is_left(operation) and (operation is None or operation.state.ended)
+
+
+def _takes_again(list_run: ListRun, found: Mapping[str, Operation]) -> bool:
+    planned = {item.kind for item in list_run.items if _is_planned_again(found.get(item.id))}
+    return bool(planned & _TAKING) or bool(list_run.hand_over and list_run.refused)
 
 
 def _is_trouble(operation: Operation | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,17 @@ import attrs
 import pytest
 import uvicorn
 
-from provisioner.console.server import make_console
+from provisioner.console.server import Server, make_console
 from provisioner.console.site import Site
 from provisioner.console.web import make_web
 from tests.console_office import Office, opened
+
+
+class _InThread(Server):
+    """Leaves signals to the tests."""
+
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
+        return nullcontext()
 
 
 @contextmanager
@@ -26,7 +33,8 @@ def served(office: Office) -> Iterator[str]:
         port = listener.getsockname()[1]
         console = make_console(office.harness.app, Site.on_this_machine(port))
         web: Any = make_web(console)
-        server = uvicorn.Server(uvicorn.Config(web, log_config=None, access_log=False))
+        config = uvicorn.Config(web, log_config=None, access_log=False)
+        server = _InThread(config, stop=threading.Event(), streams=console.streams, ready=lambda: None)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

@@ -63,7 +63,7 @@ def test_nothing_happens_before_the_plan_was_read(office: Office) -> None:
     done = apply(office, browser, address, page)
     assert "Everything is done." in done.text
     assert {office.harness.account(f"k{n}").state for n in range(3)} == {AccountState.OPEN}
-    assert "refresh" not in done.headers
+    assert "data-live" not in done.text
     assert "There is nothing to do." in preview(browser)[1].text
 
 
@@ -178,7 +178,9 @@ def test_the_page_loads_itself_again_until_the_run_has_ended(office: Office, mon
     monkeypatch.setattr(office.console.background, "wait_for", look_first)
     apply(office, browser, address, page)
 
-    assert [one.headers.get("refresh") for one in seen] == ["3", None]
+    again = f'<noscript><meta http-equiv="refresh" content="3; url={address}"></noscript>'
+    assert [again in one.text for one in seen] == [True, False]
+    assert ["<script" in one.text for one in seen] == [True, False]
     assert all("is being applied" in one.text for one in seen)
 
 

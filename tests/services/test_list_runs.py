@@ -59,13 +59,13 @@ def test_an_account_that_was_not_closed_is_closed_by_another_try(tmp_path: Path)
         service = office.harness.app.list_runs
         troubles = service.progress(list_run, viewer=OFFICER).troubles
         assert "k2" in {trouble.login for trouble in troubles}
-        assert service.can_retry(list_run)
+        assert service.progress(list_run, viewer=OFFICER).can_retry
         office.faults.clear()
         again = service.retry(list_run, actor=OFFICER)
         wait(again)
 
         assert office.harness.account("k2").state is AccountState.CLOSED
-        assert not service.can_retry(again)
+        assert not service.progress(again, viewer=OFFICER).can_retry
 
 
 def test_who_lost_the_right_tries_nothing_again(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -95,11 +95,30 @@ class Call:
 
             offset: How many items come before the page.
         """
+        return self.pages({"items": items}, limit=limit, offset=offset)
+
+    def pages(
+        self, lists: Mapping[str, Sequence[Document]], *, limit: int, offset: int, **more: object
+    ) -> Response[Any]:
+        """Return an answer with a page of each of several lists. The last page is that of the longest list.
+
+        Args:
+
+            lists: The lists by name, as far as :meth:`page` wants them.
+
+            limit: How many items of each list a page has.
+
+            offset: How many items of each list come before the page.
+
+            more: What else the answer says.
+        """
         end = offset + limit
         following = {**self.incoming.query, "offset": str(end), "limit": str(limit)}
-        has_more = len(items) > end  # also beyond what can be read: the list must not seem to end there
+        # Also beyond what can be read: a list must not seem to end there.
+        has_more = any(len(items) > end for items in lists.values())
         address = f"{self.incoming.path}?{urlencode(following)}" if has_more else None
-        return self.answer({"items": list(items[offset:end]), "next": address})
+        shown = {name: list(items[offset:end]) for name, items in lists.items()}
+        return self.answer({**shown, **more, "next": address})
 
     def refusal(self, error: Exception) -> Response[Any]:
         """Return the answer for an error."""

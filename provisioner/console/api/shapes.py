@@ -253,12 +253,13 @@ class RequestPage(JsonShape):
 
 
 class InboxAnswer(JsonShape):
-    """The access requests that wait for the owner of the token, whether these are all, and the owner's own."""
+    """A page of the access requests that wait for the owner of the token, whether all are known, and the own ones."""
 
     to_decide: list[RequestAnswer]
     to_carry_out: list[RequestAnswer]
     own: list[RequestAnswer]
     is_complete: bool
+    next: str | None
 
 
 class HandoverAnswer(JsonShape):

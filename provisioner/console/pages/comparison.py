@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from litestar.enums import MediaType
 from litestar.response import Response
 
 from provisioner.console.begun import BegunComparison
 from provisioner.console.failures import Failure, failure_of
-from provisioner.console.routing import changes, reads
+from provisioner.console.live import LiveProgress
+from provisioner.console.routing import changes, reads, watches
 from provisioner.console.visit import Visit, Visiting
 from provisioner.core.api.errors import DeniedError, ProvisionerError
 from provisioner.core.reconcile.differences import STATES
@@ -18,9 +18,6 @@ from provisioner.phrasing import Phrasing
 
 #: How many differences the page shows of a target.
 _MOST = 200
-
-#: How often the page of a comparison is loaded again, in seconds.
-_EVERY = 3
 
 #: The longest code of a unit.
 _LONGEST = 100
@@ -50,6 +47,13 @@ def compare(visit: Visiting) -> Response[Any]:
     return visit.redirect("/comparison")
 
 
+@watches("comparison")
+def watch(visit: Visiting) -> LiveProgress:
+    """Tell when the last comparison has ended."""
+    last = visit.console.comparisons.of(visit.person)
+    return LiveProgress(is_over=last is None or last.under_way.done())
+
+
 def _shown(visit: Visit, failure: Failure | None = None, *, unit: str = "") -> Response[str]:
     last = visit.console.comparisons.of(visit.person)
     is_over = last is not None and last.under_way.done()
@@ -59,13 +63,13 @@ def _shown(visit: Visit, failure: Failure | None = None, *, unit: str = "") -> R
             values |= _result(visit, last)
         except ProvisionerError as error:
             failure = failure or failure_of(error)
-    refreshes = last is not None and not is_over and "still" not in visit.incoming.query
+    is_live = last is not None and not is_over and "still" not in visit.incoming.query
     html = visit.html(
         "comparison.html",
         failure=failure,
         last=last,
         is_over=is_over,
-        refreshes=refreshes,
+        is_live=is_live,
         past=_past(visit),
         unit=unit,
         chosen=visit.incoming.query.get("target"),
@@ -73,8 +77,7 @@ def _shown(visit: Visit, failure: Failure | None = None, *, unit: str = "") -> R
         stated=partial(_stated, visit.phrasing),
         **values,
     )
-    headers = {"refresh": str(_EVERY)} if refreshes else {}
-    return Response(html, media_type=MediaType.HTML, status_code=failure.status if failure else 200, headers=headers)
+    return visit.live_page(html, is_live=is_live, status=failure.status if failure else 200)
 
 
 def _result(visit: Visit, last: BegunComparison) -> dict[str, Any]:
@@ -104,4 +107,4 @@ def _past(visit: Visit) -> Any:
         return {}
 
 
-HANDLERS = (show, compare)
+HANDLERS = (show, compare, watch)

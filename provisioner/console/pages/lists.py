@@ -6,14 +6,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from litestar.enums import MediaType
 from litestar.params import FromPath
 from litestar.response import Response
 
 from provisioner.console.failures import Failure, failure_of
 from provisioner.console.lists import AppliedList, UploadedList
+from provisioner.console.live import LiveProgress
 from provisioner.console.pages.log_in import require_proof
-from provisioner.console.routing import changes, reads
+from provisioner.console.routing import changes, reads, watches
 from provisioner.console.uploads import Upload
 from provisioner.console.visit import Visit, Visiting
 from provisioner.core.api.errors import InputError, Problem, ProvisionerError, StoppedError
@@ -28,9 +28,6 @@ MOST_UNITS = 20_000
 
 #: How many changes, problems and troubles a page shows at most.
 _MOST = 500
-
-#: How often the page of a run is loaded again, in seconds.
-_EVERY = 3
 
 #: What is counted, in this order: how it is called, and the kinds of changes.
 _COUNTED = (
@@ -120,12 +117,21 @@ def retry(visit: Visiting, list_id: FromPath[str]) -> Response[Any]:
             raise _unknown(list_id)
         if applied.under_way.done():
             try:
-                if visit.app.list_runs.takes_again(applied.run):
+                if visit.app.list_runs.progress(applied.run, viewer=visit.person).takes_again:
                     require_proof(visit)
                 _follow(visit, list_id, visit.app.list_runs.retry(applied.run, actor=visit.person))
             except ProvisionerError as error:
                 return _progress(visit, applied, failure_of(error))
     return visit.redirect(f"/lists/{list_id}")
+
+
+@watches("lists/{list_id:str}")
+def watch(visit: Visiting, list_id: FromPath[str]) -> LiveProgress:
+    """Tell how far a list has come. One that isn't kept any more is over."""
+    applied = visit.console.lists.applied(list_id, person=visit.person)
+    if applied is None or applied.under_way.done():
+        return LiveProgress(is_over=True)
+    return LiveProgress(html=visit.part("list_now.html", **_how_far(visit, applied)))
 
 
 def _follow(visit: Visit, list_id: str, run: Any) -> None:
@@ -224,23 +230,20 @@ def _shown(visit: Visit, kept: UploadedList, failure: Failure | None = None, *, 
 def _progress(visit: Visit, applied: AppliedList, failure: Failure | None = None) -> Response[str]:
     is_over = applied.under_way.done()
     error = applied.under_way.result() if is_over else None
-    progress = visit.app.list_runs.progress(applied.run, viewer=visit.person)
-    refreshes = not is_over and "still" not in visit.incoming.query
-    can_retry = is_over and visit.app.list_runs.can_retry(applied.run)
+    is_live = not is_over and "still" not in visit.incoming.query
     html = visit.html(
         "list_progress.html",
-        one=applied,
-        progress=progress,
-        troubles=progress.troubles[:_MOST],
         is_over=is_over,
-        refreshes=refreshes,
-        can_retry=can_retry,
-        takes=can_retry and visit.app.list_runs.takes_again(applied.run),
+        is_live=is_live,
         failure=failure or (failure_of(error) if error else None),
+        **_how_far(visit, applied),
     )
-    headers = {"refresh": str(_EVERY)} if refreshes else {}
-    status = failure.status if failure else 200
-    return Response(html, media_type=MediaType.HTML, status_code=status, headers=headers)
+    return visit.live_page(html, is_live=is_live, status=failure.status if failure else 200)
 
 
-HANDLERS = (form, upload, show, apply, discard, retry)
+def _how_far(visit: Visit, applied: AppliedList) -> dict[str, Any]:
+    progress = visit.app.list_runs.progress(applied.run, viewer=visit.person)
+    return {"one": applied, "progress": progress, "troubles": progress.troubles[:_MOST]}
+
+
+HANDLERS = (form, upload, show, apply, discard, retry, watch)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar.enums import MediaType
 from litestar.response import Response
 
 from provisioner.console.begun import BegunForecast
-from provisioner.console.routing import reads
+from provisioner.console.live import LiveProgress
+from provisioner.console.routing import reads, watches
 from provisioner.console.visit import Visit, Visiting
 from provisioner.core.api.rules import Action
 from provisioner.core.model.text import Text
@@ -21,8 +21,8 @@ _DAYS, _MOST = 35, 50
 #: How many shades a table has besides white.
 _SHADES = 5
 
-#: How long an answer waits for a forecast, and after how long the page is loaded again if there is none, in seconds.
-_PATIENCE, _EVERY = 2, 3
+#: How long an answer waits for a forecast, in seconds.
+_PATIENCE = 2
 
 #: How long a forecast may take, in seconds. Others wait for it.
 _LONGEST_FORECAST = 120
@@ -64,8 +64,14 @@ def calendar(visit: Visiting) -> Response[str]:
         most=_MOST,
         at=begun.began_at,
     )
-    headers = {} if forecast else {"refresh": f"{_EVERY}; url=/calendar"}
-    return Response(html, media_type=MediaType.HTML, status_code=200, headers=headers)
+    return visit.live_page(html, is_live=forecast is None)
+
+
+@watches("calendar")
+def watch(visit: Visiting) -> LiveProgress:
+    """Tell when the forecast of the person has ended."""
+    begun = visit.console.forecasts.of(visit.person)
+    return LiveProgress(is_over=begun is None or begun.under_way.done())
 
 
 def _forecast(visit: Visit) -> BegunForecast:
@@ -102,4 +108,4 @@ def _shade(value: int, most: int) -> int:
     return -(-_SHADES * value // most) if most else 0
 
 
-HANDLERS = (ages, calendar)
+HANDLERS = (ages, calendar, watch)

@@ -8,7 +8,7 @@ from provisioner.core.governance.roles import Role
 from provisioner.testing.faults import Fault
 from tests.console.api.conftest import Program
 from tests.console.test_routes import held_run
-from tests.console_office import ADMINISTRATOR, OFFICER, SUPERVISOR, TEACHER, Office
+from tests.console_office import ADMINISTRATOR, LOGINS, OFFICER, SUPERVISOR, TEACHER, Office
 
 KEY = "0190c0de-0000-7000-8000-000000000001"
 
@@ -66,7 +66,8 @@ def test_a_request_goes_from_its_author_to_its_officer(office: Office, program: 
     body = {"login": "okul46", "kind": "rotate", "reason": "unuttum"}
     made = program(TEACHER).post("/requests", body)
     address = made.headers["location"].removeprefix("/api/v1")
-    assert [one["id"] for one in program(SUPERVISOR).get("/requests/inbox").json()["to_decide"]] == [made.json()["id"]]
+    inbox = program(SUPERVISOR).get("/requests/inbox").json()
+    assert ([one["id"] for one in inbox["to_decide"]], inbox["next"]) == ([made.json()["id"]], None)
     assert program(SUPERVISOR).post(f"{address}/approve").json()["state"] == "approved"
     before = office.password(TEACHER)
 
@@ -93,3 +94,20 @@ def test_a_released_run_is_carried_out_after_the_answer(office: Office, program:
         one.login: str(one.state) for one in office.harness.store.accounts.get_many(["baska46", "ilce46"]).values()
     }
     assert states == {"baska46": "closed", "ilce46": "closed"}
+
+
+def test_a_page_of_the_inbox_leads_to_the_next(office: Office, program: Callable[..., Program]) -> None:
+    """The whole inbox of a province was one answer."""
+    made = [
+        program(person).post("/requests", {"login": LOGINS[person], "kind": "rotate", "reason": "unuttum"}).json()["id"]
+        for person in (TEACHER, OFFICER)
+    ]
+    asks, address, seen = program(SUPERVISOR), "/requests/inbox?limit=1", []
+
+    for _ in made:
+        page = asks.get(address).json()
+        seen += [one["id"] for one in page["to_decide"]]
+        address = (page["next"] or "").removeprefix("/api/v1")
+
+    assert sorted(seen) == sorted(made)
+    assert address == ""

@@ -30,19 +30,21 @@ def list_(call: Calling, wanted: State = None, limit: Limit = PAGE, offset: Offs
 
 
 @reads("/requests/inbox")
-def inbox(call: Calling) -> Response[InboxAnswer]:
+def inbox(call: Calling, limit: Limit = PAGE, offset: Offset = 0) -> Response[InboxAnswer]:
     """List the access requests that wait for the owner of the token, and the latest 30 of the owner's own.
+
+    Limit and offset choose a page of those to decide and of those to carry out; next is null when both have ended.
 
     If the personnel system doesn't tell whose requests these are, some to decide are missing, and is_complete is false.
     """
     found = call.app.inboxes.of(call.actor)
-    return call.answer(
-        {
-            "to_decide": [form_document(request) for request in found.to_decide],
-            "to_carry_out": [form_document(request) for request in found.to_carry_out],
-            "own": [form_document(request) for request in found.own],
-            "is_complete": found.error is None,
-        }
+    waiting = {"to_decide": found.to_decide, "to_carry_out": found.to_carry_out}
+    return call.pages(
+        {name: [form_document(one) for one in requests[: offset + limit + 1]] for name, requests in waiting.items()},
+        limit=limit,
+        offset=offset,
+        own=[form_document(request) for request in found.own],
+        is_complete=found.error is None,
     )
 
 
