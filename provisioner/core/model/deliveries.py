@@ -29,7 +29,7 @@ class MessageState(StrEnum):
     ACCEPTED = "accepted"
     #: No report arrived before the deadline.
     UNKNOWN = "unknown"
-    #: The phone network took it, and did not deliver it before the deadline.
+    #: The phone network took it, and did not report its delivery before the deadline.
     EXPIRED = "expired"
     #: It is on the phone.
     DELIVERED = "delivered"

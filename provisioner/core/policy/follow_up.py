@@ -325,9 +325,9 @@ _IN_VAIN = frozenset({OperationState.FAILED, OperationState.UNDONE})
 
 #: What an officer is told of several accounts at once.
 _DIGEST = Text.counted(
-    "the message with the password of {count} account was not delivered; see 'Trouble' in the console, or 'provisioner "
+    "no report says that the password of {count} account was delivered; see 'Trouble' in the console, or 'provisioner "
     "check'",
-    "the messages with the passwords of {count} accounts were not delivered; see 'Trouble' in the console, or "
+    "no report says that the passwords of {count} accounts were delivered; see 'Trouble' in the console, or "
     "'provisioner check'",
     count=1,
 )
@@ -349,7 +349,8 @@ def _reason(delivery: PasswordDelivery, account: Account) -> Text:
             return Text("{mail}: the message with the password was refused; request a new password", values)
         case MessageState.EXPIRED:
             return Text(
-                "{mail}: the message with the password was not delivered in time; request a new password", values
+                "{mail}: the message with the password was not reported as delivered in time; request a new password",
+                values,
             )
     return Text(
         "{mail}: no report on the message with the password arrived; ask its owner, or request a new password", values

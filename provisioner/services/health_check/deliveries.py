@@ -17,7 +17,7 @@ NOTICE_DAYS = 30
 
 
 def check_deliveries(config: LoadedConfiguration, now: Clock) -> Iterator[CheckResult]:
-    """Tell of how many passwords a report is awaited, and which were not delivered, if there are any.
+    """Tell of how many passwords a report is awaited, and which were not reported as delivered, if there are any.
 
     Only the last password of each open account counts.
     """
@@ -29,8 +29,8 @@ def check_deliveries(config: LoadedConfiguration, now: Clock) -> Iterator[CheckR
             yield CheckResult(name="deliveries", message=message)
         if undelivered := [delivery.login for delivery in store.deliveries.undelivered()]:
             message = Text.counted(
-                "the password of {count} account was not delivered: {login}",
-                "the passwords of {count} accounts were not delivered, the first is {login}",
+                "no report says that the password of {count} account was delivered: {login}",
+                "no report says that the passwords of {count} accounts were delivered, the first is {login}",
                 count=len(undelivered),
                 login=undelivered[0],
             )

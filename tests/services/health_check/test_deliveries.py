@@ -75,7 +75,11 @@ def test_what_is_awaited_and_what_was_not_delivered_is_not_told(harness: Harness
     list(harness.app.runs.resume())
     cure = "run 'provisioner account rotate birim0'"
     assert told(harness) == [
-        (CheckStatus.WARNING, "the passwords of 2 accounts were not delivered, the first is birim0", cure)
+        (
+            CheckStatus.WARNING,
+            "no report says that the passwords of 2 accounts were delivered, the first is birim0",
+            cure,
+        )
     ]
 
     phones.answer = DeliveryState.DELIVERED
