@@ -7,7 +7,9 @@ Without that, each writer would hold the lock while the disk works, and the disk
 reader may see what is gone after a crash of the server: that is harmless, as every operation writes before it acts.
 
 A process that stops, or loses its network, while it has the lock would keep all others from writing. So the server ends
-a transaction in which nothing happens for a few seconds.
+a transaction in which nothing happens for a few seconds. It doesn't if the process was sending changes together: until
+they are complete, PostgreSQL (15) waits for the rest without a limit. Such a session is ended by the next writer that
+waits for the lock in vain.
 """
 
 from __future__ import annotations
@@ -42,15 +44,18 @@ from sqlalchemy.engine.url import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from provisioner.core.api.errors import StoreError
+from provisioner.core.api.logs import Logger
 from provisioner.store.address import StoreAddress
 from provisioner.store.db import tables
 from provisioner.store.db.database import Database
 from provisioner.store.db.pipelined import PipelinedTransaction
 from provisioner.store.db.ports import Transaction
-from provisioner.store.db.postgresql_errors import is_unreachable, shared_sessions, store_error
+from provisioner.store.db.postgresql_errors import is_locked, is_unreachable, shared_sessions, store_error
 from provisioner.store.db.server_clock import ServerClock
 from provisioner.store.db.transaction import DriverTransaction
 from provisioner.store.db.types import UtcDateTime
+
+log = Logger(__name__)
 
 #: How many seconds a process waits for a server that it has reached before, for example while that restarts.
 PATIENCE = 10.0
@@ -68,6 +73,11 @@ _LOOK = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {_LIMITS}"
 _FLUSH = "SELECT set_config('synchronous_commit', 'on', true), pg_logical_emit_message(true, 'provisioner', '')"
 #: The number is any one that other programs are unlikely to use.
 _DEFINE = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(7237117371)"
+
+#: Ends sessions of this role that have the lock, and that sent a part of their changes and no more for a few seconds.
+_END_STUCK = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity JOIN pg_locks USING (pid)
+WHERE relation = 'chain_head'::regclass AND mode = 'RowShareLock' AND usename = current_user
+AND state = 'active' AND wait_event = 'ClientRead' AND state_change < clock_timestamp() - interval '5s'"""
 
 #: The execution option that says how a transaction begins.
 _OPENING = "opening"
@@ -272,6 +282,23 @@ class PostgresqlDatabase(Database):
             yield connection
 
     def _begun(self, engine: Engine) -> Connection:
+        """Begin a transaction, if need be after the end of a session that has the lock and stopped."""
+        try:
+            return self._begun_in_time(engine)
+        except DBAPIError as error:
+            if error.orig is None or not is_locked(error.orig) or not self._end_stuck_writers():
+                raise
+        return self._begun_in_time(engine)
+
+    def _end_stuck_writers(self) -> bool:
+        """End sessions that keep all others from writing, and return whether there was one."""
+        with self.look() as connection:
+            ended = connection.exec_driver_sql(_END_STUCK).all()
+        if ended:
+            log.warning("stuck_writer_ended", sessions=len(ended))
+        return bool(ended)
+
+    def _begun_in_time(self, engine: Engine) -> Connection:
         """Begin a transaction. Nothing has happened in it, so it can begin again on another connection."""
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(self._may_pass),

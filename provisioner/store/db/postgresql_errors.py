@@ -26,6 +26,11 @@ def is_unreachable(cause: BaseException) -> bool:
     return state in _UNREACHABLE or (state is None and type(cause).__name__ == "OperationalError")
 
 
+def is_locked(cause: BaseException) -> bool:
+    """Whether a lock was not free in time."""
+    return _state(cause) in _LOCKED
+
+
 def store_error(cause: BaseException, place: str) -> StoreError:
     """Say what is wrong with a PostgreSQL database, by the SQLSTATE of the error.
 

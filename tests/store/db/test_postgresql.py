@@ -8,10 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -138,6 +139,25 @@ def test_a_writer_that_is_stopped_keeps_nobody_waiting_for_long_and_is_told(
     assert errors == ""
     assert "was stopped for too long" in output
     assert 0.5 < waited < 60
+
+
+def test_a_writer_that_stops_while_it_sends_changes_keeps_nobody_waiting_for_long(
+    url: str, story: type[Story], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql, "_END_STUCK", postgresql._END_STUCK.replace("'5s'", "'1s'"))
+    monkeypatch.setattr(postgresql, "_WRITE", postgresql._WRITE.replace("'10s'", "'2s'"))
+    plant(url)
+    with Store.open(url) as store, closing(database_at(url)) as other:
+        with psycopg.connect(**other.connection(), autocommit=True) as stopped:
+            stopped.execute(postgresql._WRITE)
+            with suppress(psycopg.OperationalError), stopped.pipeline():
+                stopped.execute("UPDATE chain_head SET seq = seq")
+                store.write(story("a").planned())
+                stopped.execute("SELECT 1")
+
+            assert stopped.broken
+        assert store.audit_log.verify_chain() is None
+        assert list(store.accounts.get_many(["a"])) == ["a"]
 
 
 def test_a_writer_that_waits_too_long_says_that_the_store_is_busy(
