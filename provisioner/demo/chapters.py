@@ -10,7 +10,7 @@ from time import perf_counter
 from provisioner.core.api.messages import AskClearance, Passage
 from provisioner.core.model import Operation, OperationKind, OperationState, Unit
 from provisioner.core.model.text import marked
-from provisioner.core.policy.notifier import Notice
+from provisioner.core.policy.notice_messages import Notice
 from provisioner.demo.drift import add_a_target, apply_another_list, change_directly, repair
 from provisioner.demo.examples import example
 from provisioner.demo.stage import PHONES

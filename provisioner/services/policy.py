@@ -22,7 +22,7 @@ from provisioner.core.governance.roles import Role
 from provisioner.core.model import Account, Operation, Unit
 from provisioner.core.model.text import Text
 from provisioner.core.policy.evaluation import Evaluation, RuleFailure
-from provisioner.core.policy.notifier import Notice
+from provisioner.core.policy.notice_messages import Notice
 from provisioner.core.policy.policy import Policy
 from provisioner.core.policy.policy_run import Refusal
 from provisioner.core.policy.simulation import Day, Simulation

@@ -29,7 +29,7 @@ from provisioner.store import Store
 
 if TYPE_CHECKING:
     from provisioner.core.policy.follow_up import Followed
-    from provisioner.core.policy.notifier import Notice
+    from provisioner.core.policy.notice_messages import Notice
 
 #: Errors that are raised before an operation begins.
 _PREVENTING = (ClockError, InputError, NotReadyError)
@@ -336,7 +336,7 @@ class Runs:
 
     def _renewals(self, notices: list[Notice]) -> Iterator[Operation]:
         """Follow up messages with passwords, and yield the operations that make new ones."""
-        from provisioner.core.policy.notifier import Notice
+        from provisioner.core.policy.notice_messages import Notice
 
         for followed in self.follow_up():
             if isinstance(followed, Operation):

@@ -14,7 +14,7 @@ import pytest
 from provisioner.core.api.rules import Action
 from provisioner.core.model import AccountState, Operation, OperationKind, OperationState, Person, Unit
 from provisioner.core.model.scope import Scope
-from provisioner.core.policy.notifier import Notice
+from provisioner.core.policy.notice_messages import Notice
 from provisioner.core.policy.policy import Policy, RuleSet
 from provisioner.core.reconcile.adoption import PasswordAge
 from provisioner.core.reconcile.differences import Difference

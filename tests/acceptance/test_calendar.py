@@ -15,7 +15,7 @@ from provisioner.core.api.rules import Action
 from provisioner.core.engine.plan import Initiator
 from provisioner.core.model import AccountState, Operation, OperationState, Person, Unit
 from provisioner.core.model.days import days_after
-from provisioner.core.policy.notifier import Notice
+from provisioner.core.policy.notice_messages import Notice
 from provisioner.core.policy.simulation import Simulation
 from provisioner.core.policy.sweep import Swept
 from provisioner.services.application import Application

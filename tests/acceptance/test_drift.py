@@ -17,7 +17,7 @@ from provisioner.config.load import load
 from provisioner.core.engine.plan import Initiator
 from provisioner.core.gateways.gateway import COMPARE
 from provisioner.core.model import Operation, OperationKind, OperationState
-from provisioner.core.policy.notifier import Notice
+from provisioner.core.policy.notice_messages import Notice
 from provisioner.core.policy.sweep import Swept
 from provisioner.manifest import read_units
 from provisioner.services.application import Application

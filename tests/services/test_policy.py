@@ -12,7 +12,7 @@ from provisioner.config.load import LoadedConfiguration, load
 from provisioner.core.api.errors import ClockError, DeniedError, InputError
 from provisioner.core.api.rules import Action
 from provisioner.core.engine.plan import Initiator
-from provisioner.core.policy.notifier import Notice
+from provisioner.core.policy.notice_messages import Notice
 from provisioner.services.application import Application
 from provisioner.services.bootstrap import application
 from provisioner.testing.clock import FakeClock

@@ -14,7 +14,7 @@ from provisioner.cli.render.notices import notice_line
 from provisioner.cli.render.policy_documents import notice_document
 from provisioner.cli.session import Session
 from provisioner.core.model import Operation, OperationState, PasswordDelivery
-from provisioner.core.policy.notifier import Notice
+from provisioner.core.policy.notice_messages import Notice
 from provisioner.documents import delivery_document, iso, operation_document
 from provisioner.services.operations import Operations
 from provisioner.services.parts import authority_of

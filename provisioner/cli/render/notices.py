@@ -9,7 +9,7 @@ from typing import Self
 
 from provisioner.cli.output import Output
 from provisioner.cli.render.policy_documents import notice_document
-from provisioner.core.policy.notifier import Notice
+from provisioner.core.policy.notice_messages import Notice
 from provisioner.phrasing import Phrasing
 
 #: How many octets are kept in memory.

@@ -10,7 +10,7 @@ import attrs
 from provisioner.core.api.rules import Action, Deadline, Monitor, Observation, Rule, name_of
 from provisioner.core.model.text import Text
 from provisioner.core.policy.evaluation import RuleFailure
-from provisioner.core.policy.notifier import Notice
+from provisioner.core.policy.notice_messages import Notice
 from provisioner.core.policy.policy import RuleSet
 from provisioner.core.policy.policy_run import Refusal
 from provisioner.core.policy.simulation import Day

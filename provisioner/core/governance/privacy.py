@@ -35,7 +35,7 @@ from provisioner.core.model.text import Text, Texts
 
 if TYPE_CHECKING:
     from provisioner.core.engine.preview import Preview
-    from provisioner.core.policy.notifier import Notice
+    from provisioner.core.policy.notice_messages import Notice
     from provisioner.core.policy.policy_run import Refusal
 
 #: Replaces personal data.

@@ -34,7 +34,8 @@ from provisioner.core.model import (
 )
 from provisioner.core.model.text import Text
 from provisioner.core.policy.due import DueAction
-from provisioner.core.policy.notifier import Notice, Notifier, Purpose
+from provisioner.core.policy.notice_messages import Notice
+from provisioner.core.policy.notifier import Notifier, Purpose
 from provisioner.core.policy.policy_run import PolicyRun, Refusal
 from provisioner.core.policy.ports import Agenda
 

@@ -31,7 +31,8 @@ from provisioner.core.model.routines import Routine
 from provisioner.core.policy.due import DueAction, basis, latest
 from provisioner.core.policy.evaluation import RuleFailure
 from provisioner.core.policy.follow_up import FollowUp
-from provisioner.core.policy.notifier import Notice, Notifier, Purpose
+from provisioner.core.policy.notice_messages import Notice
+from provisioner.core.policy.notifier import Notifier, Purpose
 from provisioner.core.policy.policy import Policy
 from provisioner.core.policy.policy_run import Changes, PolicyRun, Refusal
 from provisioner.core.policy.ports import Agenda

@@ -22,7 +22,8 @@ from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.gateways.retrying import Retry, RetryPolicy
 from provisioner.core.model import OperationState, Outcome
 from provisioner.core.model.text import Text
-from provisioner.core.policy.notifier import Notice, Notifier, Purpose
+from provisioner.core.policy.notice_messages import Notice
+from provisioner.core.policy.notifier import Notifier, Purpose
 from provisioner.store import LEASE_TTL
 from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock

@@ -30,7 +30,7 @@ from provisioner.core.model import (
     Unit,
 )
 from provisioner.core.model.text import Text
-from provisioner.core.policy.notifier import Notice
+from provisioner.core.policy.notice_messages import Notice
 from provisioner.core.policy.policy_run import Refusal
 from tests.core.governance.offices import NOW, Office, assignment
 

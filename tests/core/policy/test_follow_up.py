@@ -15,7 +15,7 @@ from provisioner.core.api.messages import DeliveryState
 from provisioner.core.gateways.gateway import Channel
 from provisioner.core.model import MessageState, Operation, OperationState, PasswordDelivery
 from provisioner.core.policy.follow_up import FollowUp
-from provisioner.core.policy.notifier import Notice
+from provisioner.core.policy.notice_messages import Notice
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import Fault, FaultChannel, FaultSessions, FaultTarget
 from provisioner.testing.harness import Harness

@@ -45,7 +45,8 @@ from provisioner.core.gateways.retrying import Retry
 from provisioner.core.model import MessageState, NoticeDelivery, Person
 from provisioner.core.model.text import Text
 from provisioner.core.policy.digest import MOST_HEADLINES
-from provisioner.core.policy.notifier import Notice, Notifier, Purpose
+from provisioner.core.policy.notice_messages import Notice
+from provisioner.core.policy.notifier import Notifier, Purpose
 from provisioner.testing.faults import Fault, FaultChannel
 from provisioner.testing.harness import ORIGIN, QUICK
 from provisioner.testing.memory import MemoryChannel
@@ -168,14 +169,6 @@ def test_a_notice_is_said_in_the_language_of_people_and_noted(post: Post) -> Non
     assert (told.error, told.reference) == (None, NOTICE.delivery_id)
     assert post.texts("sms") == ["Sayın kullanıcı: a@meb.gov.tr closes"]
     assert post.noted == [told]
-
-
-def test_the_same_notice_has_the_same_id_and_another_has_another() -> None:
-    """A gateway that knows ids sends it once, also when two sweeps try."""
-    other = attrs.evolve(NOTICE, deadline=attrs.evolve(DEADLINE, rule_set="s"))
-
-    assert attrs.evolve(NOTICE, recipient=None).delivery_id == NOTICE.delivery_id
-    assert other.delivery_id != NOTICE.delivery_id
 
 
 @pytest.mark.parametrize("fault", [Fault.REFUSE, Fault.CANNOT_CONNECT, Fault.MISCONFIGURED])

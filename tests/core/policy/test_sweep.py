@@ -37,7 +37,7 @@ from provisioner.core.model.mass_change import MassChangeLimit
 from provisioner.core.model.scope import Scope
 from provisioner.core.model.text import Text
 from provisioner.core.policy.evaluation import RuleFailure
-from provisioner.core.policy.notifier import Notice
+from provisioner.core.policy.notice_messages import Notice
 from provisioner.core.policy.policy import Policy, RuleSet
 from provisioner.core.policy.policy_run import Refusal
 from provisioner.core.policy.sweep import Postponed, Swept
