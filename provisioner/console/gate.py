@@ -106,17 +106,17 @@ class Gate:
         """Return the visit with all that the loop must not wait for: the store and the personnel system can hang."""
         console = self._console
         token = incoming.cookies.get(console.site.cookie_name(SESSION))
-        is_stream = incoming.path.startswith(live.FOLDER)
+        is_page = not incoming.path.startswith((live.FOLDER, _PUBLIC_FOLDER))
         visit = Visit(
             console=console,
             incoming=incoming,
             address=console.site.address_of(incoming),
-            session=console.sessions.find(token, is_used=not is_stream) if token else None,
+            session=console.sessions.find(token, is_used=is_page) if token else None,
             set_cookies=cookies,
         )
         if visit.session and visit.session.way.names_person and visit.proxy_person() != visit.session.person:
             visit.end()
-        if not is_stream and not incoming.path.startswith(_PUBLIC_FOLDER):
+        if is_page:
             visit.look_up_name()
         return visit
 

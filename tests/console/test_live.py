@@ -15,6 +15,7 @@ from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from provisioner.console import live
+from provisioner.console.assets import address
 from provisioner.console.live import LiveProgress, Streams
 from provisioner.testing import chromium
 from provisioner.testing.clock import FakeClock
@@ -77,13 +78,14 @@ def test_a_server_that_stops_ends_streams_at_once(monkeypatch: pytest.MonkeyPatc
     asyncio.run(run())
 
 
-def test_a_stream_keeps_no_session_alive(office: Office) -> None:
+def test_a_stream_and_its_script_keep_no_session_alive(office: Office) -> None:
     """A page that is left open would never be logged out."""
     clock, browser = office.harness.clock, office.logged_in(OFFICER)
     assert isinstance(clock, FakeClock)
     idle = timedelta(minutes=office.harness.app.config.content.console.idle_minutes)
 
     clock.advance(idle - timedelta(minutes=1))
+    assert browser.get(address("live.js")).status_code == 200
     answer = browser.get("/live/comparison")
 
     assert answer.text.startswith("data: \r\nretry: 3000")
