@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from provisioner.core.api.errors import UnavailableError
+from provisioner.core.api.errors import InputError, TargetError, UnavailableError
 from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.engine.planner import Planner
 from provisioner.core.model import Operation, Unit
@@ -163,14 +165,16 @@ class TestReleaseOfWhatCannotBeLookedUp:
     @pytest.fixture(name="failing", autouse=True)
     def _failing(self, run_id: str, monkeypatch: pytest.MonkeyPatch) -> str:
         """Return the login of the account for which it fails."""
-        again = Planner.again
+        all_again = Planner.all_again
 
-        def fail(planner: Planner, operation: Operation) -> PlannedOperation:
-            if operation.login == LOGINS[1]:
-                raise UnavailableError("the personnel system does not know what to say")
-            return again(planner, operation)
+        def fail(
+            planner: Planner, operations: Sequence[Operation]
+        ) -> list[PlannedOperation | InputError | TargetError]:
+            error = UnavailableError("the personnel system does not know what to say")
+            planned = zip(operations, all_again(planner, operations), strict=True)
+            return [error if operation.login == LOGINS[1] else one for operation, one in planned]
 
-        monkeypatch.setattr(Planner, "again", fail)
+        monkeypatch.setattr(Planner, "all_again", fail)
         return LOGINS[1]
 
     def test_carries_out_the_others_and_names_it(self, office: Office, run_id: str, failing: str) -> None:
