@@ -12,6 +12,9 @@ from provisioner.manifest.shape import Row
 #: Returns those of some keys that are known.
 Lookup = Callable[[Iterable[str]], Iterable[str]]
 
+#: How many keys are compared at once. What is compared with a key is larger than its line.
+_KEYS_AT_ONCE = 5_000
+
 
 def warn_of_lost_zeros(rows: Sequence[Row], columns: Sequence[str], findings: Findings) -> None:
     """Warn once for each column in which a workbook has numbers of different lengths: zeros in front may be lost."""
@@ -30,10 +33,14 @@ def warn_of_lost_zeros(rows: Sequence[Row], columns: Sequence[str], findings: Fi
 def warn_of_same_but_zeros(rows: Sequence[Row], column: str, lookup: Lookup, findings: Findings) -> None:
     """Warn of each new key that differs from another one, here or known, by zeros in front only."""
     given = {row.values[column]: row.line for row in rows if row.values[column].isdecimal()}
-    new = given.keys() - set(lookup(given))
-    others = {other: key for key in new for other in (key.lstrip("0"), f"0{key}", f"00{key}") if other != key}
-    for other in sorted({*lookup(others), *(others.keys() & given.keys())}):
-        key = others[other]
+    keys, found = list(given), dict[str, str]()
+    for begin in range(0, len(keys), _KEYS_AT_ONCE):
+        some = keys[begin : begin + _KEYS_AT_ONCE]
+        known = set(lookup(some))
+        new = (key for key in some if key not in known)
+        others = {other: key for key in new for other in (key.lstrip("0"), f"0{key}", f"00{key}") if other != key}
+        found |= {other: others[other] for other in {*lookup(others), *(others.keys() & given.keys())}}
+    for other, key in sorted(found.items()):
         values = {"value": key, "other": other}
         findings.warn(given[key], column, Text("it differs from {other} only by leading zeros: {value}", values))
 

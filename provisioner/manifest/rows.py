@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 import tomllib
 from collections.abc import Iterator
@@ -25,6 +24,8 @@ DELIMITERS = ",;\t"
 #: Excel takes the delimiter from such a first line, and writes it too.
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[;,\t]*(?:\r\n|\r|\n)', re.IGNORECASE)
 
+#: A line with its end. A stream of the text would need four bytes for each character.
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 #: What a TOML list begins with, after comments. No header of a table begins so.
 _TOML_TABLE = re.compile(r"\ufeff?(?:\s*(?:#[^\n]*)?\n)*\s*\[")
@@ -87,7 +88,7 @@ def _csv_records(text: str, findings: Findings) -> Iterator[Record]:
         text, above, delimiter = text[separator.end() :], 1, separator[1]
     else:
         above, delimiter = 0, max(DELIMITERS, key=text.lstrip().partition("\n")[0].count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader((line[0] for line in _LINE.finditer(text)), delimiter=delimiter, strict=True)
     widest, cells = 0, list[str]()
     while True:
         line = reader.line_num + 1 + above

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import Generic, TypeVar
 
 import attrs
 from sqlalchemy import Connection, and_, bindparam, or_, select, update
@@ -21,6 +22,8 @@ from provisioner.store.db.rows import as_row, put
 from provisioner.store.db.tables import accounts, operations, persons, units
 from provisioner.store.db.transaction import DriverTransaction
 from provisioner.store.tree import require_tree
+
+ItemT = TypeVar("ItemT")
 
 _UNITS = select(units)
 _PUT_UNIT = put(units)
@@ -41,7 +44,26 @@ _PERSONS = select(persons).where(persons.c.id.in_(bindparam("ids", expanding=Tru
 _PUT_PERSON = put(persons)
 
 
-def save_units(connection: Connection, given: Mapping[str, Unit], *, at: datetime, actor: str) -> Sequence[Event]:
+@attrs.frozen
+class ListedEvents(Generic[ItemT]):
+    """The events of the items of a list. Each is made again when it is asked for, because all of them need much memory.
+
+    Args:
+
+        items: What changed.
+
+        event: Returns the event of an item, always the same.
+    """
+
+    items: Collection[ItemT]
+    event: Callable[[ItemT], Event]
+
+    def __iter__(self) -> Iterator[Event]:
+        """Yield the events in the order of the items."""
+        return map(self.event, self.items)
+
+
+def save_units(connection: Connection, given: Mapping[str, Unit], *, at: datetime, actor: str) -> Iterable[Event]:
     """Write those of these units that are new or changed, and return what is in the audit log of it.
 
     Args:
@@ -68,16 +90,15 @@ def save_units(connection: Connection, given: Mapping[str, Unit], *, at: datetim
         connection.execute(schedule.FORGET)
     require_tree({code: unit.parent for code, unit in (known | dict(given)).items() if not unit.removed_at})
     logins = _logins(connection, before)
-    return _recorded(
-        connection,
-        [
-            unit_event(before.get(unit.code), unit, at=at, actor=actor, login=logins.get(unit.code, ""))
-            for unit in changed
-        ],
-    )
+
+    def event(unit: Unit) -> Event:
+        login = logins.get(unit.code, "")
+        return unit_event(before.get(unit.code), unit, at=at, actor=actor, login=login)
+
+    return _recorded(connection, ListedEvents(changed, event))
 
 
-def remove_units(connection: Connection, codes: Collection[str], *, at: datetime, actor: str) -> Sequence[Event]:
+def remove_units(connection: Connection, codes: Collection[str], *, at: datetime, actor: str) -> Iterable[Event]:
     """Mark units as removed, and return what is in the audit log of it.
 
     Args:
@@ -102,15 +123,16 @@ def remove_units(connection: Connection, codes: Collection[str], *, at: datetime
     for chunk in chunks(removed):
         connection.execute(_REMOVE, {"codes": chunk, "at": at})
     logins = _logins(connection, removed)
-    return _recorded(
-        connection,
-        [unit_removed(unit, at=at, actor=actor, login=logins.get(code, "")) for code, unit in removed.items()],
-    )
+
+    def event(unit: Unit) -> Event:
+        return unit_removed(unit, at=at, actor=actor, login=logins.get(unit.code, ""))
+
+    return _recorded(connection, ListedEvents(removed.values(), event))
 
 
 def save_persons(
     connection: Connection, given: Mapping[str, Person], *, at: datetime, actor: str, mark: MobileMark
-) -> Sequence[Event]:
+) -> Iterable[Event]:
     """Write those of these persons who are new or changed, and return what is in the audit log of it.
 
     A confirmation is for one number, and comes only from :func:`confirm_number`.
@@ -132,15 +154,16 @@ def save_persons(
         StoreError: A number cannot be marked.
     """
     known = {person.id: person for person in persons_among(connection, given)}
-    kept = {id_: person.confirmed_as(known.get(id_)) for id_, person in given.items()}
-    changed = [person for id_, person in kept.items() if known.get(id_) != person]
+    kept = (person.confirmed_as(known.get(id_)) for id_, person in given.items())
+    changed = [person for person in kept if known.get(person.id) != person]
     if not changed:
         return ()
     run(connection, _PUT_PERSON, map(as_row, changed))
-    return _recorded(
-        connection,
-        [person_event(known.get(person.id), person, at=at, actor=actor, mark=mark) for person in changed],
-    )
+
+    def event(person: Person) -> Event:
+        return person_event(known.get(person.id), person, at=at, actor=actor, mark=mark)
+
+    return _recorded(connection, ListedEvents(changed, event))
 
 
 def persons_among(connection: Connection, ids: Iterable[str]) -> list[Person]:
@@ -151,7 +174,7 @@ def persons_among(connection: Connection, ids: Iterable[str]) -> list[Person]:
 
 def confirm_number(
     connection: Connection, person: Person, *, at: datetime, actor: str, mark: MobileMark
-) -> Sequence[Event]:
+) -> Iterable[Event]:
     """Write that the other mobile number of a person is confirmed, and return what is in the audit log of it.
 
     Args:
@@ -190,7 +213,7 @@ def _logins(connection: Connection, codes: Iterable[str]) -> Mapping[str, str]:
     return {row.unit: row.login for row in found}
 
 
-def _recorded(connection: Connection, events: Sequence[Event]) -> Sequence[Event]:
+def _recorded(connection: Connection, events: Iterable[Event]) -> Iterable[Event]:
     audit_log = AuditLogWriter(DriverTransaction(connection))
     for chunk in chunks(events):
         for event in chunk:

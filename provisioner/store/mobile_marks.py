@@ -48,11 +48,11 @@ class MobileMarks:
         """
         if not mobile:
             return None
-        key = self._key()
-        name = hashlib.sha256(key).hexdigest()[:_KEY_DIGITS]
+        key, name = self._key()
         return f"{name}:{hmac.digest(key, mobile.encode(), 'sha256').hex()[:_MARK_DIGITS]}"
 
-    def _read_or_make(self) -> bytes:
+    def _read_or_make(self) -> tuple[bytes, str]:
+        """Return the key and its name."""
         try:
             files.expect_own_link(self._file)
             if not self._file.exists():
@@ -68,7 +68,7 @@ class MobileMarks:
         with suppress(ValueError):
             key = bytes.fromhex(text.strip().decode())
             if len(key) == _KEY_BYTES:
-                return key
+                return key, hashlib.sha256(key).hexdigest()[:_KEY_DIGITS]
         raise StoreError(
             "the key file {file} is damaged",
             cure="restore it from a copy, or move it; new marks can then not be compared with earlier ones",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from provisioner.core.api.events import Event
@@ -34,7 +34,7 @@ class StoredPersons:
         with self._database.read() as connection:
             return {person.id: person for person in master_data.persons_among(connection, dict.fromkeys(ids))}
 
-    def save(self, saved: Iterable[Person], *, actor: str = "") -> Sequence[Event]:
+    def save(self, saved: Iterable[Person], *, actor: str = "") -> Iterable[Event]:
         """Add these persons, or write them over those with the same id, each change with its event; all or none.
 
         Args:
@@ -59,7 +59,7 @@ class StoredPersons:
                 connection, given, at=self._database.time_on(connection, self._now), actor=actor, mark=self._mobile_mark
             )
 
-    def confirm_number(self, person: Person, *, actor: str) -> Sequence[Event]:
+    def confirm_number(self, person: Person, *, actor: str) -> Iterable[Event]:
         """Write that the other mobile number of a person is confirmed.
 
         Args:

@@ -95,7 +95,7 @@ class StoredUnits:
                 return str(row.actor)
         return None
 
-    def save(self, saved: Iterable[Unit], *, actor: str = "") -> Sequence[Event]:
+    def save(self, saved: Iterable[Unit], *, actor: str = "") -> Iterable[Event]:
         """Add these units, or write them over those with the same code, each change with its event; all or none.
 
         Args:
@@ -120,7 +120,7 @@ class StoredUnits:
                 connection, given, at=self._database.time_on(connection, self._now), actor=actor
             )
 
-    def remove(self, codes: Iterable[str], *, actor: str) -> Sequence[Event]:
+    def remove(self, codes: Iterable[str], *, actor: str) -> Iterable[Event]:
         """Remove units, each with its event; all or none. Their rows stay, because accounts refer to them.
 
         Args:

@@ -8,7 +8,7 @@ import pytest
 
 from provisioner.core.model import Person, Unit
 from provisioner.core.model.naming import Naming
-from provisioner.manifest import read_persons, read_units
+from provisioner.manifest import cross_checks, read_persons, read_units
 from tests.test_manifest import Known
 
 KNOWN = Known(
@@ -82,6 +82,12 @@ class TestPersons:
 
     def test_an_id_that_lost_a_zero(self, folder: Path) -> None:
         assert [place for *place, _ in of_persons(folder, "1002,Veli")] == [[2, "id"]]
+
+    def test_an_id_that_lost_a_zero_far_from_the_other(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The keys of a long list are compared a few at once."""
+        monkeypatch.setattr(cross_checks, "_KEYS_AT_ONCE", 1)
+
+        assert [place for *place, _ in of_persons(folder, "0046,A", "77,B", "46,C")] == [[2, "id"], [4, "id"]]
 
     @pytest.mark.parametrize("other", ["0532 123 45 67", "+905321234567", "90 532 1234567", "5321234567"])
     def test_one_phone_of_several_people(self, folder: Path, other: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from datetime import timedelta
 from typing import Any
@@ -10,8 +11,10 @@ import attrs
 import pytest
 
 from provisioner.core.api.errors import StoreError
+from provisioner.core.engine.master_data import PersonAdded
 from provisioner.core.model import Person, Unit
 from provisioner.store import Store
+from provisioner.store.audit.canonical import canonical
 from provisioner.store.db.chunks import CHUNK
 from tests.store.conftest import Clock, Story
 
@@ -39,6 +42,17 @@ def test_number_that_is_changed_and_changed_back_leaves_a_trace(store: Store) ->
     assert diverted["before"] == {"mobile_mark": first}
     assert (restored["before"], restored["after"]) == ({"mobile_mark": second}, {"mobile_mark": first})
     assert store.audit_log.verify_chain() is None
+
+
+def test_the_events_of_a_list_are_not_kept_in_memory(store: Store) -> None:
+    """They need more memory than the list, and would be kept for the observers until all of it is written."""
+    ids = [f"p{number}" for number in range(CHUNK + 1)]
+
+    events = store.persons.save([attrs.evolve(AYSE, id=id_) for id_ in ids], actor="importer")
+
+    assert not [one for one in gc.get_objects() if type(one) is PersonAdded and one.actor == "importer"]
+    assert [(event.kind, event.actor) for event in events] == [("person_added", "importer")] * len(ids)
+    assert [json.loads(canonical(event)) for event in events] == audit_log(store, "person_added")
 
 
 @pytest.mark.parametrize("field", ["name", "unit", "title", "supervisor"])
