@@ -8,7 +8,6 @@ used.
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from provisioner.core.model.text import Text
@@ -19,7 +18,6 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@lru_cache(maxsize=4096)  # the rules are called twice for each due account of a page: before and after its actions
 def days_after(moment: datetime, days: int, zone: ZoneInfo) -> datetime:
     """Return the same time of day *days* days later, in UTC; earlier if negative."""
     if not days:
