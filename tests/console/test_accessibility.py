@@ -16,6 +16,7 @@ import attrs
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from provisioner.console import live
 from provisioner.testing import chromium
 from tests.console.conftest import served
 from tests.console.test_comparison import lose
@@ -70,9 +71,14 @@ class Reader:
         return [f"{one['id']} ({one['impact']}): {one['nodes'][0]['html']}" for one in found["violations"]]
 
 
+def is_page(path: str) -> bool:
+    """Whether an address gives a page, and neither a file nor a stream of events."""
+    return not path.endswith("/pdf") and not path.startswith(live.FOLDER)
+
+
 @pytest.mark.parametrize(("language", "width"), [("tr", 390), ("en", 1280)])
 def test_no_page_has_a_finding(office: Office, url: str, axe: str, language: str, width: int) -> None:
-    paths = [path for method, path in ALLOWED if method == "GET" and not path.endswith("/pdf")]  # which is no page
+    paths = [path for method, path in ALLOWED if method == "GET" and is_page(path)]
     addresses = {path: f"{url}{address_of(office, path)}" for path in paths}
     addresses["a successor"] = f"{url}/accounts/okul46/handover?to={SUPERVISOR}"
     addresses["an answer"] = f"{url}/clearance?person={TEACHER}&passage=leaving"
