@@ -18,8 +18,8 @@ HOLDER = """\
 import sys
 from provisioner.core.api.fencing import elapsed
 from provisioner.core.engine.lease_timer import LeaseTimer
-LeaseTimer().set("me", elapsed() + 2)
 with open(sys.argv[1], "ab", buffering=0) as file:
+    LeaseTimer().set("me", elapsed() + 2)
     while True:
         file.write(b".")
 """
