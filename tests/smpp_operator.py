@@ -37,7 +37,7 @@ from provisioner.testing.kannel import wait_until
 from provisioner.testing.ports import free_ports
 
 #: How long the thread of the links may take to do what it is told, in seconds.
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 #: A longer PDU ends the link: it is none, but the beginning of a TLS handshake, for example.
 LONGEST_PDU = 64 * 1024

@@ -54,7 +54,7 @@ class Client:
     @classmethod
     @contextmanager
     def bound(cls, operator: SmppOperator, command: int = BIND_TRANSCEIVER) -> Iterator[Self]:
-        with socket.create_connection(("127.0.0.1", operator.port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", operator.port), timeout=60) as connection:
             client = cls(connection)
             assert client.bind(operator.password, command) == (command | ANSWER, Status.OK, b"operator\0")
             yield client

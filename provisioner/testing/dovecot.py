@@ -54,7 +54,7 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
 VERSION = "2.3."
 
 #: How long one answer may take, in seconds.
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 CONFIG = """\
 base_dir = {folder}/run

@@ -48,7 +48,7 @@ QUICK = RetryPolicy(
     attempts=3,
     first_wait=timedelta(milliseconds=1),
     longest_wait=timedelta(milliseconds=2),
-    total=timedelta(seconds=2),
+    total=timedelta(minutes=1),
 )
 
 ORIGIN = PluginOrigin(plugin="test", distribution="provisioner.testing", version="0")

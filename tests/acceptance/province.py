@@ -150,8 +150,8 @@ class Entrance:
     @contextmanager
     def to(cls, directory: Slapd) -> Iterator[Self]:
         """Be open for the length of the block."""
-        server = ldap3.Server(directory.url, get_info=ldap3.NONE, connect_timeout=5)
-        connection = ldap3.Connection(server, client_strategy=ldap3.SAFE_SYNC, receive_timeout=10)
+        server = ldap3.Server(directory.url, get_info=ldap3.NONE, connect_timeout=60)
+        connection = ldap3.Connection(server, client_strategy=ldap3.SAFE_SYNC, receive_timeout=60)
         connection.open()
         try:
             yield cls(directory, connection)

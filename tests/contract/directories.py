@@ -122,7 +122,7 @@ class DirectoryFixtures(TargetFixtures):
 
     @pytest.fixture
     def patience(self) -> float:
-        return 30.0
+        return 60.0
 
     @pytest.fixture
     def refused_secret(self) -> Secret:

@@ -76,4 +76,4 @@ class TestMail(SessionsContract):
 
     @pytest.fixture
     def patience(self) -> float:
-        return 20.0
+        return 60.0

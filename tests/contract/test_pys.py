@@ -100,7 +100,7 @@ class TestPys(TargetContract):
 
     @pytest.fixture
     def patience(self) -> float:
-        return 8.0
+        return 60.0
 
     @pytest.fixture
     def refused_secret(self) -> Secret:

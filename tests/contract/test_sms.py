@@ -62,7 +62,7 @@ class SmsContract(ChannelContract):
 
     @pytest.fixture
     def patience(self) -> float:
-        return 6.0
+        return 60.0
 
 
 @pytest.fixture(scope="module", name="simulator")

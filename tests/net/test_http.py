@@ -35,7 +35,7 @@ SECRET = "canary-in-body"
 
 @pytest.fixture(name="client")
 def _client() -> Iterator[HttpClient]:
-    client = HttpClient.open(timeout=10)
+    client = HttpClient.open(timeout=60)
     yield client
     client.close()
 
@@ -229,7 +229,7 @@ def test_a_redirect_is_not_followed(client: HttpClient, server: MakeServer) -> N
 def test_proxies_of_the_environment_are_not_used(server: MakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     proxy, target = server(answering(200, "proxy")), server(answering(200, "target"))
     monkeypatch.setenv("HTTP_PROXY", proxy.url)
-    client = HttpClient.open(timeout=10)
+    client = HttpClient.open(timeout=60)
 
     answer = client.call("POST", target.url)
     client.close()
@@ -239,7 +239,7 @@ def test_proxies_of_the_environment_are_not_used(server: MakeServer, monkeypatch
 
 def test_a_proxy_of_the_configuration_is_used(server: MakeServer) -> None:
     proxy = server(answering(200, "proxy"))
-    client = HttpClient.open(timeout=10, proxy=proxy.url)
+    client = HttpClient.open(timeout=60, proxy=proxy.url)
 
     answer = client.call("POST", "http://provider.invalid/send")
     client.close()
@@ -249,7 +249,7 @@ def test_a_proxy_of_the_configuration_is_used(server: MakeServer) -> None:
 
 def test_a_proxy_that_refuses_was_given_no_message(server: MakeServer) -> None:
     proxy = server(answering(403, ""))
-    client = HttpClient.open(timeout=10, proxy=proxy.url)
+    client = HttpClient.open(timeout=60, proxy=proxy.url)
 
     with pytest.raises(UnavailableError):
         call(client, "https://provider.invalid/send")
@@ -384,7 +384,7 @@ def _tls_port(certificate: Path) -> Iterator[int]:
 
 
 def test_a_certificate_of_ones_own_authority_is_trusted_if_configured(certificate: Path, tls_port: int) -> None:
-    client = HttpClient.open(timeout=10, ca_file=certificate)
+    client = HttpClient.open(timeout=60, ca_file=certificate)
 
     answer = client.call("POST", f"https://localhost:{tls_port}/")
     client.close()
@@ -397,7 +397,7 @@ def test_a_certificate_that_proves_nothing_stops_the_run_before_anything_is_sent
     certificate: Path, tls_port: int, host: str
 ) -> None:
     """Unknown authority, and the wrong name."""
-    client = HttpClient.open(timeout=10, ca_file=certificate if host == "127.0.0.1" else None)
+    client = HttpClient.open(timeout=60, ca_file=certificate if host == "127.0.0.1" else None)
 
     with pytest.raises(MisconfiguredError, match="is not trusted"):
         call(client, f"https://{host}:{tls_port}/")

@@ -59,7 +59,7 @@ def test_processes_that_write_at_once_lose_nothing(store: Store, url: str) -> No
     """Deferred transactions would fail here with "database is locked", whatever the timeout."""
     processes = [work(url, f"p{number}", threads=3, count=8) for number in range(4)]
 
-    outputs = [process.communicate(timeout=60) for process in processes]
+    outputs = [process.communicate(timeout=300) for process in processes]
 
     assert [errors for _, errors in outputs] == [""] * 4
     assert store.operations.count() == {OperationState.DONE: 4 * 3 * 8}

@@ -109,7 +109,7 @@ def _start(certificate: tuple[Path, Path]) -> Iterator[Start]:
             sender="notices@example.gov.tr",
             address="{id}@example.gov.tr",
             ca_file=certificate[0],
-            timeout=10,
+            timeout=60,
         )
         return Site(postbox, SmtpServer(settings))
 

@@ -22,11 +22,11 @@ def _mock() -> Iterator[PysMock]:
 
 @pytest.fixture(name="client")
 def _client(mock: PysMock) -> Iterator[PysClient]:
-    with closing(PysClient.connect(mock.url, mock.api_key, timeout=5)) as client:
+    with closing(PysClient.connect(mock.url, mock.api_key, timeout=60)) as client:
         yield client
 
 
 @pytest.fixture(name="pys")
 def _pys(mock: PysMock) -> Iterator[Pys]:
-    with closing(Pys(settings=PysSettings(url=mock.url, api_key=mock.api_key, timeout=5))) as pys:
+    with closing(Pys(settings=PysSettings(url=mock.url, api_key=mock.api_key, timeout=60))) as pys:
         yield pys

@@ -53,12 +53,12 @@ def _tls_url(certificate: Path) -> Iterator[str]:
 
 class TestCertificates:
     def test_one_that_is_trusted_by_name_of_its_file(self, tls_url: str, certificate: Path) -> None:
-        with closing(PysClient.connect(tls_url, KEY, timeout=5, ca_file=certificate)) as client:
+        with closing(PysClient.connect(tls_url, KEY, timeout=60, ca_file=certificate)) as client:
             client.set_password("okul", password=PASSWORD, operation="op-1")
 
     def test_one_that_is_not_trusted_is_a_misconfiguration(self, tls_url: str) -> None:
         with (
-            closing(PysClient.connect(tls_url, KEY, timeout=5)) as client,
+            closing(PysClient.connect(tls_url, KEY, timeout=60)) as client,
             pytest.raises(MisconfiguredError, match="not trusted"),
         ):
             client.set_password("okul", password=PASSWORD, operation="op-1")

@@ -187,7 +187,7 @@ class TestCanary:
         key = Secret("canary-key-9Wq!")
         passwords = [f"canary-{number}-Zt7!q" for number in range(120)]
         with PysMock.running(database=tmp_path / "pys.sqlite", api_key=key) as mock:
-            with closing(PysClient.connect(mock.url, key, timeout=5)) as client:
+            with closing(PysClient.connect(mock.url, key, timeout=60)) as client:
                 for number, password in enumerate(passwords):
                     lead_a_life(client, f"okul{number % 7}", Secret(password))
             content = b"".join(file.read_bytes() for file in tmp_path.iterdir())

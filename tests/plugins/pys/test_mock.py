@@ -27,7 +27,7 @@ ACCOUNT = {"unit": "46-TEM", "holder": "1001", "password": "Kx7!mPq2"}
 @pytest.fixture(name="web")
 def _web(mock: PysMock) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {mock.api_key.reveal()}"}
-    with httpx.Client(base_url=mock.url, headers=headers, trust_env=False, timeout=5) as web:
+    with httpx.Client(base_url=mock.url, headers=headers, trust_env=False, timeout=60) as web:
         yield web
 
 

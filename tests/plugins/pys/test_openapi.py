@@ -35,7 +35,7 @@ VALUES: dict[str, object] = {
 @pytest.fixture(name="web")
 def _web(mock: PysMock) -> Iterator[httpx.Client]:
     headers = {"X-Api-Key": mock.api_key.reveal()}
-    with httpx.Client(base_url=mock.url, headers=headers, trust_env=False, timeout=5) as web:
+    with httpx.Client(base_url=mock.url, headers=headers, trust_env=False, timeout=60) as web:
         web.put("/accounts/okul", json={"unit": "46-TEM", "password": "Kx7!mPq2"}).raise_for_status()
         yield web
 

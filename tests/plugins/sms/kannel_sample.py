@@ -37,7 +37,7 @@ HURRY = {
 }
 
 #: How long a message may take through Kannel, in seconds.
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 SECRET = "canary-of-the-report-secret"
 

@@ -44,7 +44,7 @@ def _running() -> Iterator[ExitStack]:
 
 
 def settings(operator: SmppOperator, **changes: Any) -> SmppSettings:
-    known: dict[str, Any] = {"port": operator.port, "password": Secret(operator.password), "timeout": 2.0}
+    known: dict[str, Any] = {"port": operator.port, "password": Secret(operator.password), "timeout": 60.0}
     return SmppSettings(**{"host": "127.0.0.1", "system_id": operator.system_id, **known, **changes})
 
 
@@ -192,16 +192,16 @@ def test_a_report_on_a_message_of_another_process_is_lost(site: Site) -> None:
     site.operator.react(Reaction(states=("ENROUTE",)))
     site.commands.run("unit", "open", "46")
     service = site.serve()
-    wait_until(lambda: site.state() == "accepted", patience=30)
+    wait_until(lambda: site.state() == "accepted")
     service.kill()
     service.communicate()
 
     site.operator.react(Reaction(states=("REJECTD",)))
     site.commands.run("account", "rotate", LOGIN)
     service = site.serve()
-    wait_until(lambda: site.state() == "rejected", patience=30)
+    wait_until(lambda: site.state() == "rejected")
     [renewed] = site.commands.json("resume")["operations"]
-    wait_until(lambda: site.operator.unreported == 0, patience=30)
+    wait_until(lambda: site.operator.unreported == 0)
     site.commands.run("resume")  # the report can have been quicker than the record of the answer
     assert site.state() == "delivered"
     service.send_signal(signal.SIGTERM)

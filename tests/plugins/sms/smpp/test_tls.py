@@ -50,7 +50,7 @@ def gateway_to(operator: SmppOperator, ca_file: Path | None) -> Iterator[SmppGat
         password=Secret(operator.password),
         tls=True,
         ca_file=ca_file,
-        timeout=5.0,
+        timeout=60.0,
     )
     with closing(SmppGateway.open(settings, lambda *_: True)) as gateway:
         yield gateway
