@@ -30,7 +30,7 @@ from tests.smpp_operator import SmppOperator
 HURRY = {
     "sms-resend-freq": 1,
     "sms-resend-retry": 3,
-    "wait-ack": 1,
+    "wait-ack": 5,  # an answer that a busy machine delays is not lost
     "enquire-link-interval": 1,
     "reconnect-delay": 1,
     "http-queue-delay": 1,
@@ -186,6 +186,11 @@ class KannelOffice:
             return self.states(login)[-1:] == [state]
 
         wait_until(is_in_state, PATIENCE)
+
+    def await_rest(self) -> None:
+        """Wait until Kannel has nothing to send any more, not even what it sends again."""
+        spool = self.kannel.folder / "spool"
+        wait_until(lambda: not any(file.is_file() for file in spool.rglob("*")), PATIENCE)
 
     def opening(self, login: str, passwords: list[str]) -> list[str]:
         """Return those passwords that open an account."""

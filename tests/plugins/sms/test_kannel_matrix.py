@@ -18,7 +18,7 @@ import pytest
 from provisioner.core.model import MessageState, OperationKind
 from provisioner.testing.kannel import ConfiguredKannel, wait_until
 from tests.plugins.sms import kannel_sample
-from tests.plugins.sms.kannel_sample import HURRY, PATIENCE, KannelOffice, passwords_in
+from tests.plugins.sms.kannel_sample import HURRY, KannelOffice, passwords_in
 from tests.smpp_operator import (
     CUT_AFTER_ANSWER,
     CUT_BEFORE_ANSWER,
@@ -67,8 +67,12 @@ class Scene:
             self.office.rotate()
 
     def end(self, state: MessageState) -> None:
-        """Wait until the last message has its state, and follow it up. A delivered one is shown by the phone."""
+        """Wait until the last message has its state, and follow it up. A delivered one is shown by the phone.
+
+        Nothing of it is under way then: the next thing that the operator is told concerns the next message.
+        """
         self.office.await_state(self.login, state)
+        self.office.await_rest()
         assert len(self.operator.phone(self.number)) >= self.office.states(self.login).count(DELIVERED)
         self.office.resume()
 
@@ -256,7 +260,7 @@ def test_a_trouble_leaves_an_owner_with_another_password_than_the_last(
         assert office.states(scene.login) == [*earlier, *trouble.ends]
         assert office.opening(scene.login, passwords) == passwords[-1:] != []
         assert [settled.told for settled in office.settled] == [None] * (len(trouble.ends) - 1)
-        wait_until(lambda: not [file for file in (kannel.folder / "spool").rglob("*") if file.is_file()], PATIENCE)
+        office.await_rest()
 
 
 def test_the_matrix_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
