@@ -241,7 +241,10 @@ def test_a_backup_that_is_killed_is_whole_or_not_there(site: Site) -> None:
         time.sleep(instants.uniform(0, duration))
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        killed += site.forks.wait() == -signal.SIGKILL
+        if site.forks.wait() == -signal.SIGKILL:
+            killed += 1
+        else:  # the machine is quicker than it was
+            duration /= 2
         whole += file.exists()
 
     site.run("backup", str(folder / "last.tar"))

@@ -212,5 +212,6 @@ def test_killed_anywhere_it_resumes_to_one_valid_password_each(
 
     wrong = {point: outcome.wrong for point, outcome in outcomes.items() if outcome.wrong}
     assert not wrong, f"seed {SEED}"
-    assert sum(outcome.killed for outcome in outcomes.values()) >= 30, f"seed {SEED}"
+    # A run that ends before the signal reaches it proves nothing, and is no fault.
+    assert sum(outcome.killed for outcome in outcomes.values()) >= POINTS * 3 / 4, f"seed {SEED}"
     assert {outcome.open_at_crash > 0 for outcome in outcomes.values()} == {True, False}, f"seed {SEED}"

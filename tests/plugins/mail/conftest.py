@@ -63,12 +63,12 @@ def _opened(directory: Ldap, account: Account) -> Account:
     return account
 
 
-def doveadm_of(dovecot: Dovecot, api_key: Secret | None = None, timeout: float = 5) -> Doveadm:
+def doveadm_of(dovecot: Dovecot, api_key: Secret | None = None, timeout: float = 60) -> Doveadm:
     """Return the API of a server."""
     http = HttpClient.open(timeout=timeout, ca_file=dovecot.ca_file)
     return Doveadm.at(dovecot.addresses["api"], api_key or dovecot.api_key, http)
 
 
-def imap_of(dovecot: Dovecot, timeout: float = 20) -> ImapServer:
+def imap_of(dovecot: Dovecot, timeout: float = 60) -> ImapServer:
     """Return IMAP on a server."""
     return ImapServer.at(dovecot.addresses["imap"], timeout=timeout, trust=trusting(dovecot.ca_file))

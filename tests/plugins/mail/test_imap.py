@@ -76,12 +76,12 @@ class TestOnDovecot:
         assert timedelta(days=5) < expires - datetime.now(UTC) < timedelta(days=8)
 
         make_certificate(tmp_path / "other.pem", tmp_path / "other.key")
-        other = ImapServer.at(dovecot.addresses["imap"], timeout=5, trust=trusting(tmp_path / "other.pem"))
+        other = ImapServer.at(dovecot.addresses["imap"], timeout=60, trust=trusting(tmp_path / "other.pem"))
         with pytest.raises(MisconfiguredError, match=r"certificate of .* is not trusted"):
             other.check()
 
     def test_a_port_without_tls_is_not_trusted_with_anything(self, dovecot: Dovecot) -> None:
-        plain = ImapServer.at(f"imaps://127.0.0.1:{dovecot.port}", timeout=5, trust=trusting(dovecot.ca_file))
+        plain = ImapServer.at(f"imaps://127.0.0.1:{dovecot.port}", timeout=60, trust=trusting(dovecot.ca_file))
 
         with pytest.raises(UnavailableError):
             plain.check()
@@ -90,7 +90,7 @@ class TestOnDovecot:
         [port] = free_ports(1)
 
         with pytest.raises(UnavailableError, match=f"127.0.0.1:{port}"):
-            ImapServer.at(f"imaps://127.0.0.1:{port}", timeout=5, trust=trusting(dovecot.ca_file)).check()
+            ImapServer.at(f"imaps://127.0.0.1:{port}", timeout=60, trust=trusting(dovecot.ca_file)).check()
 
 
 @attrs.frozen
@@ -118,7 +118,7 @@ def scripted(script: Scripted, certificate: Path) -> Iterator[ImapServer]:
         thread.start()
         port = listener.getsockname()[1]
         try:
-            yield ImapServer.at(f"imaps://127.0.0.1:{port}", timeout=5, trust=trusting(certificate))
+            yield ImapServer.at(f"imaps://127.0.0.1:{port}", timeout=60, trust=trusting(certificate))
         finally:
             thread.join()
 

@@ -41,7 +41,7 @@ def _make_mail() -> Iterator[MakeMail]:
     with ExitStack() as stack:
 
         def make(*servers: Dovecot, **settings: Any) -> MailTarget:
-            table = servers[0].config | {"servers": [server.addresses for server in servers], "timeout": 3} | settings
+            table = servers[0].config | {"servers": [server.addresses for server in servers], "timeout": 30} | settings
             if len(servers) > 1:
                 table |= _common(servers)
             mail = MailTarget(
