@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from provisioner.cli.output import Output
 from provisioner.core.model.text import Text
-from provisioner.core.reconcile.differences import STATES, Difference
+from provisioner.core.reconcile.differences import Difference, stated
 from provisioner.core.reconcile.verification import VerifiedAccount
 from provisioner.documents import Document, error_document
 from provisioner.services.reconcile import ComparedTarget
@@ -74,11 +74,6 @@ def target_document(target: ComparedTarget, output: Output) -> Document:
     }
 
 
-def said(state: str, output: Output) -> str:
-    """Return what is known of an account, or what a target has, in the language asked for."""
-    return output.word(STATES[state]) if state in STATES else output.translated(state)
-
-
 def outcome(target: ComparedTarget) -> Text:
     """Return in a sentence how the comparison of a target ended."""
     if target.error is None:
@@ -96,8 +91,8 @@ def _row(difference: Difference, output: Output) -> tuple[str, ...]:
         difference.target,
         difference.login,
         output.word(difference.kind),
-        said(difference.known, output),
-        said(difference.actual, output),
+        stated(difference.known, output),
+        stated(difference.actual, output),
         output.said(difference.cure),
     )
 

@@ -8,10 +8,9 @@ from itertools import groupby
 import attrs
 
 from provisioner import templates
-from provisioner.cli.render.comparison import said
 from provisioner.cli.session import Session
 from provisioner.core.model.text import Text
-from provisioner.core.reconcile.differences import OF_PERSONS, Difference, DifferenceKind
+from provisioner.core.reconcile.differences import OF_PERSONS, Difference, DifferenceKind, stated
 from provisioner.core.reconcile.history import PastComparison
 from provisioner.services.reconcile import ComparedTarget
 from provisioner.services.reconcile_report import ComparisonReport
@@ -168,7 +167,7 @@ class ReportPage:
         """Return what is known and what is there: persons by their names, and words in the reader's language."""
         if difference.kind in OF_PERSONS:
             return holder, self._person(difference.actual)
-        return said(difference.known, self.session.output), said(difference.actual, self.session.output)
+        return stated(difference.known, self.session.output), stated(difference.actual, self.session.output)
 
     def _person(self, person_id: str | None) -> str:
         if not person_id:

@@ -13,8 +13,7 @@ from provisioner.console.live import LiveProgress
 from provisioner.console.routing import changes, reads, watches
 from provisioner.console.visit import Visit, Visiting
 from provisioner.core.api.errors import DeniedError, ProvisionerError
-from provisioner.core.reconcile.differences import STATES
-from provisioner.phrasing import Phrasing
+from provisioner.core.reconcile.differences import stated
 
 #: How many differences the page shows of a target.
 _MOST = 200
@@ -74,7 +73,7 @@ def _shown(visit: Visit, failure: Failure | None = None, *, unit: str = "") -> R
         unit=unit,
         chosen=visit.incoming.query.get("target"),
         most=_MOST,
-        stated=partial(_stated, visit.phrasing),
+        stated=partial(stated, words=visit.phrasing),
         **values,
     )
     return visit.live_page(html, is_live=is_live, status=failure.status if failure else 200)
@@ -93,11 +92,6 @@ def _result(visit: Visit, last: BegunComparison) -> dict[str, Any]:
         "repairs": visit.app.repairs.by_difference(report.differences, viewer=visit.person),
         "sections": [(name, found) for name, found in sections if found and chosen in {None, name}],
     }
-
-
-def _stated(phrasing: Phrasing, value: str) -> str:
-    """Return what is known of an account, or what a target has, in the language of the page."""
-    return phrasing.word(STATES[value]) if value in STATES else phrasing.translated(value)
 
 
 def _past(visit: Visit) -> Any:

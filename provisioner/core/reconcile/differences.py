@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 
 import attrs
 
@@ -53,7 +54,23 @@ class DifferenceKind(StrEnum):
 
 
 #: The states that differences name, by their values. Everything else that they name is a lock, a person or a name.
-STATES: Mapping[str, AccountState | Presence] = {state.value: state for state in (*AccountState, *Presence)}
+_STATES: Mapping[str, AccountState | Presence] = {state.value: state for state in (*AccountState, *Presence)}
+
+
+class Words(Protocol):
+    """Says words and sentences in one language."""
+
+    def word(self, value: StrEnum) -> str:
+        """Return a state or a kind."""
+
+    def translated(self, sentence: str) -> str:
+        """Return a sentence that is quoted."""
+
+
+def stated(value: str, words: Words) -> str:
+    """Return what a difference names, such as what is known of an account or what a target has, in one language."""
+    return words.word(_STATES[value]) if value in _STATES else words.translated(value)
+
 
 #: The differences between two persons.
 OF_PERSONS = frozenset({DifferenceKind.HOLDER, DifferenceKind.CUSTODIAN})
