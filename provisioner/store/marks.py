@@ -12,7 +12,7 @@ from provisioner.core.api.events import DeadlineMet, DutyConfirmed
 from provisioner.core.api.rules import MetDeadline
 from provisioner.store.db.database import Database
 from provisioner.store.db.reader import Reader
-from provisioner.store.db.rows import Change, Row, put
+from provisioner.store.db.rows import Change, Row, models, put
 from provisioner.store.db.tables import marks
 
 MEET = put(marks, marks.c.at, marks.c.met_at)
@@ -51,6 +51,7 @@ class StoredMarks:
     def get_many(self, subjects: Iterable[str], /) -> Mapping[str, Sequence[MetDeadline]]:
         """Return which deadlines of these accounts or other subjects were met, by subject."""
         found: dict[str, list[MetDeadline]] = defaultdict(list)
-        for subject, *fields in self._reader.find_among(_AMONG, "subjects", subjects):
-            found[subject].append(MetDeadline(**dict(zip(_FIELDS, fields, strict=True))))
+        rows = self._reader.find_among(_AMONG, "subjects", subjects)
+        for row, mark in zip(rows, models(MetDeadline, _FIELDS, (row[1:] for row in rows)), strict=True):
+            found[row[0]].append(mark)
         return found

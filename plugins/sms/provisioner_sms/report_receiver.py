@@ -159,6 +159,6 @@ class ReportReceiver:
         log.info("report_stored", delivery=message, state=state.value, known=known)
 
     def _store_part(self, channels: Collection[str], part: str, state: MessageState) -> None:
-        """Store a report for each channel that may have sent the part: several can have the same secret."""
+        """Store a report for the channel that sent the part, or for each that may have: several can share a secret."""
         known = any(self._report_part(channel, part, state) for channel in channels)
         log.info("report_stored", part=part, state=state.value, known=known)
