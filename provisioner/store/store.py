@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+from sqlalchemy import update
+
 from provisioner.core.api.errors import StoreError
 from provisioner.core.api.events import Event, StoreMoved
 from provisioner.core.api.fencing import Lease, elapsed
@@ -27,6 +29,7 @@ from provisioner.store.credentials import StoredCredentialRotations
 from provisioner.store.db import schema
 from provisioner.store.db.database import Database
 from provisioner.store.db.opening import database_at
+from provisioner.store.db.tables import chain_head
 from provisioner.store.db.transaction import DriverTransaction
 from provisioner.store.deliveries import StoredDeliveries
 from provisioner.store.handovers import StoredHandovers
@@ -264,6 +267,17 @@ class Store:
         """
         self.expect_current()
         return Mover(source=self._database, destination=destination, event=event, watch=watch).move(rehearsal=rehearsal)
+
+    def require_writable(self) -> None:
+        """Check that a change is stored. One transaction makes it and restores what was there.
+
+        Raises:
+
+            StoreError: It isn't, for example because no space is left, or because the server is a stand-by.
+        """
+        with self._database.write() as connection:
+            for step in (1, -1):
+                connection.execute(update(chain_head).values(seq=chain_head.c.seq + step))
 
     def require_own_sessions(self) -> None:
         """Check that no pool lets several connections share a session of the server.

@@ -16,11 +16,27 @@ from sqlalchemy import event
 from provisioner.core.api.errors import StoreError
 from provisioner.core.model import Unit
 from provisioner.store import Store
+from tests.postgresql_stores import name_in
 
 if TYPE_CHECKING:
+    from tests.postgresql_stores import StoreServer
     from tests.store.conftest import Story
 
 pytestmark = pytest.mark.usefixtures("made_tables")
+
+#: Checks a store on a disk that takes nothing more: the limit for files stands for it.
+WITHOUT_ROOM = """
+import resource, signal, sys
+from provisioner.core.api.errors import StoreError
+from provisioner.store import Store
+with Store.create(sys.argv[1]) as store:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    try:
+        store.require_writable()
+    except StoreError:
+        print("noticed")
+"""
 
 
 def execute(path: Path, statement: str) -> None:
@@ -148,6 +164,40 @@ def test_store_that_may_only_be_read_can_be_read(store: Store, story: type[Story
         store.units.save([Unit(code="b", name="b", kind="office")])
 
     assert set(store.accounts.get_many(["a", "b"])) == {"a"}
+
+
+class TestThatItCanBeWritten:
+    """What a check says of a store is shown by a change, not by the lock for one."""
+
+    def test_the_check_changes_what_is_stored(self, store: Store, story: type[Story]) -> None:
+        store.write(story("a").planned())
+        before = store.audit_log.head()
+
+        store.require_writable()
+
+        assert store.audit_log.head() == before
+
+    @pytest.mark.sqlite
+    def test_a_full_disk_is_not_noticed(self, store: Store, tmp_path: Path) -> None:
+        """A file that must not grow any more stands for the disk."""
+        store.close()
+        command = [sys.executable, "-c", WITHOUT_ROOM, f"sqlite:///{tmp_path}/store.db"]
+
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+
+        assert done.stdout == "noticed\n", done.stderr
+
+    @pytest.mark.postgresql
+    def test_a_stand_by_is_not_noticed(self, url: str, store_server: StoreServer) -> None:
+        Store.create(url).close()
+        with store_server.administrator(name_in(url)) as administrator:
+            administrator.execute(f"ALTER DATABASE {name_in(url)} SET default_transaction_read_only = on")
+        try:
+            with Store.create(url) as store, pytest.raises(StoreError, match="cannot be written"):
+                store.require_writable()
+        finally:
+            with store_server.administrator(name_in(url)) as administrator:
+                administrator.execute(f"ALTER DATABASE {name_in(url)} RESET default_transaction_read_only")
 
 
 @pytest.mark.sqlite

@@ -13,17 +13,16 @@ from provisioner.core.engine.clock import KnownTimes
 from provisioner.core.model import OperationState
 from provisioner.core.model.text import Text
 from provisioner.services.health_check.results import CheckResult, CheckStatus, problem
-from provisioner.services.parts import Clock, open_store, store_address
-from provisioner.store import Store
+from provisioner.services.parts import Clock, open_store
 from provisioner.store.db.schema import REVISION
 
 
 def check_store(config: LoadedConfiguration, now: Clock) -> Iterator[CheckResult]:
     """Check the store, and the clock and the operations by what it knows."""
     try:
-        open_store(config, now).close()
-        with Store.create(store_address(config)) as store:  # it is there, so this only shows that it can be written
+        with open_store(config, now) as store:
             store.require_own_sessions()
+            store.require_writable()
             lost, head_file = store.lost_tail(), store.head_file
             known = store.clock.known_times()
     except ProvisionerError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import timedelta
 
 import attrs
@@ -28,6 +29,16 @@ def test_a_store_that_is_not_there_is_a_problem(office_config: LoadedConfigurati
     [found] = check_store(office_config, utc_now)
 
     assert (found.name, found.error, file.exists()) == ("store", StoreError, False)
+
+
+def test_a_store_that_takes_no_change_is_said_to_be_writable(office_config: LoadedConfiguration) -> None:
+    """A lock for a change is given also by a full disk and by a stand-by."""
+    with sqlite3.connect(office_config.file.parent / "provisioner.sqlite") as connection:
+        connection.execute("CREATE TRIGGER full BEFORE UPDATE ON chain_head BEGIN SELECT RAISE(ABORT, 'full'); END")
+
+    [found] = check_store(office_config, utc_now)
+
+    assert (found.name, found.error) == ("store", StoreError)
 
 
 def test_a_clock_that_stands_far_behind_is_a_problem(office_config: LoadedConfiguration) -> None:
