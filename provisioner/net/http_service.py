@@ -7,9 +7,11 @@ in the middle of an answer, which no WSGI server allows.
 from __future__ import annotations
 
 import json
+import math
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from enum import Enum, auto
@@ -28,6 +30,9 @@ LONGEST_REQUEST = 64 * 1024
 
 #: How often the service checks whether it has to stop, in seconds.
 _POLL = 0.02
+
+#: How long a service that stops waits for the requests of those that have called it, in seconds.
+_FAREWELL = 1.0
 
 
 class Delivery(Enum):
@@ -144,7 +149,10 @@ class HttpService:
         return cls(f"http://{host}:{server.server_port}", server)
 
     def stop(self) -> None:
-        """Accept no more requests, finish those that have arrived, and return when every thread has ended."""
+        """Answer those that have called, accept no more calls, and return when every thread has ended.
+
+        Who connects and sends no request within a second isn't answered. May be called twice.
+        """
         self._server.stop()
 
 
@@ -160,7 +168,9 @@ class _Server(ThreadingHTTPServer):
         self.reject = reject
         self.bounds = bounds
         self._free = threading.BoundedSemaphore(bounds.connections)
-        self._stopping = threading.Event()
+        #: Until when those that have called are answered, by the monotonic clock.
+        self._end = math.inf
+        self._has_callers = True
         self._name = name
         self._open: dict[threading.Thread, socket.socket] = {}
         super().__init__(address, _Handler)
@@ -171,19 +181,35 @@ class _Server(ThreadingHTTPServer):
         self._thread.start()
 
     def stop(self) -> None:
-        self._stopping.set()
+        if self._end < math.inf:
+            return
+        self._end = time.monotonic() + _FAREWELL
         self.shutdown()
         self._thread.join()
+        self._take_callers()
         self.server_close()
+        if not self.bounds.keeps_connections:  # each ends by itself, with its answer
+            for thread in self._open:
+                thread.join(max(0.0, self._end - time.monotonic()))
         for connection in self._open.values():
             with suppress(OSError):  # it is closed already
                 connection.shutdown(socket.SHUT_RD)
         for thread in self._open:
             thread.join()
 
+    def _take_callers(self) -> None:
+        """Take the connections that nobody has accepted: to close the socket would cut them off."""
+        self.socket.settimeout(0)
+        while self._has_callers and time.monotonic() < self._end:
+            self.handle_request()
+
+    def handle_timeout(self) -> None:
+        """Notice that no connection waits."""
+        self._has_callers = False
+
     def process_request(self, request: Any, client_address: Any) -> None:
         while not self._free.acquire(timeout=_POLL):
-            if self._stopping.is_set():
+            if time.monotonic() > self._end:
                 self.shutdown_request(request)
                 return
         target, name = self.process_request_thread, f"{self._name}-connection"

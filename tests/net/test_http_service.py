@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import math
 import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 
 import httpx
 import pytest
 import structlog
 
+from provisioner.net import http_service
 from provisioner.net.http_service import LONGEST_REQUEST, Bounds, Delivery, HttpAnswer, HttpCall, HttpService
 from provisioner.testing.kannel import wait_until
 from provisioner.testing.ports import is_open
@@ -177,3 +180,30 @@ def test_a_service_cannot_stop_while_callers_wait() -> None:
         stopping.join(60)
 
         assert not stopping.is_alive()
+
+
+def test_callers_that_wait_are_cut_off_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """smsbox 1.4.5 panics now and then when a connection is cut, and loses all reports that it holds."""
+    monkeypatch.setattr(http_service, "_FAREWELL", 60.0)
+    begun, free = threading.Event(), threading.Event()
+
+    def slowly(_: HttpCall) -> HttpAnswer:
+        begun.set()
+        free.wait(60)
+        return HttpAnswer()
+
+    service = HttpService.start(slowly, name="parrot", bounds=Bounds(connections=1, keeps_connections=False))
+    with ExitStack() as stack, ThreadPoolExecutor() as pool:
+        served, held, waiting, late = (stack.enter_context(connected(service)) for _ in range(4))
+        for connection in (served, held, waiting):
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert begun.wait(60)
+        stopped = pool.submit(service.stop)
+        wait_until(lambda: service._server._end < math.inf)
+        free.set()
+        late.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        stopped.result(60)
+
+        answers = [connection.recv(65536) for connection in (served, held, waiting, late)]
+
+    assert [answer[:12] for answer in answers] == [b"HTTP/1.1 200"] * 4

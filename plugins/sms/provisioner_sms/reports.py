@@ -17,6 +17,7 @@ import attrs
 from provisioner.core.api.errors import MisconfiguredError
 from provisioner.core.api.messages import DeliveryState
 from provisioner.net.http_service import HttpAnswer, HttpCall, HttpService
+from provisioner_sms.report_receiver import BOUNDS
 
 #: What Kannel's numbers mean. It reports that the operator took a message, and later what happened to it.
 _STATES = {
@@ -59,7 +60,9 @@ class Reports:
         host, _, port = address.rpartition(":")
         reports = cls(host)
         try:
-            reports._service = HttpService.start(reports._take, name="sms-reports", host=host, port=int(port))
+            reports._service = HttpService.start(
+                reports._take, name="sms-reports", host=host, port=int(port), bounds=BOUNDS
+            )
         except OSError as error:
             raise MisconfiguredError(
                 "cannot listen for delivery reports on {address}: {reason}", address=address, reason=error.strerror

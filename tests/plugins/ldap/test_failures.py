@@ -139,7 +139,7 @@ class TestServerIsHalfDead:
         with pytest.raises(UnavailableError):
             make_directory(own_server, connect_timeout=1, timeout=1).check()
 
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
 
     def test_the_next_server_takes_over(self, make_directory: MakeDirectory, own_server: Slapd, slapd: Slapd) -> None:
         own_server.pause()

