@@ -3,7 +3,7 @@
 The facts of an operation are its account, its unit, its holder, and where it is changed. To read them for each
 operation alone takes longer than to carry it out. What was read for many can be outdated when the last of them begins,
 so facts that are too old by then are read again. The operation itself, and with it its account, can't be outdated: the
-transaction that takes its lease checks that nobody else has begun or ended it since it was read.
+transaction that takes its lease checks that nobody else has begun, held or ended it since it was read.
 """
 
 from __future__ import annotations

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Self
 
 import attrs
-from sqlalchemy import and_, bindparam, delete, select, update
+from sqlalchemy import and_, bindparam, delete, literal_column, select, update
 
 from provisioner.core.api.errors import BusyError, LeaseLostError
 from provisioner.core.api.events import Event, OperationEnded, OperationEvent, OperationPlanned, OperationStarted
 from provisioner.core.api.fencing import Lease, elapsed
-from provisioner.core.model import Account, AccountState
+from provisioner.core.engine.limits import OperationHeld
+from provisioner.core.model import Account, AccountState, OperationState
 from provisioner.store.db.ports import Transaction
 from provisioner.store.db.tables import accounts, leases, operations
 from provisioner.store.journal.owners import owner_is_gone
@@ -36,6 +37,8 @@ class Hold:
     #: ``None`` if nobody does.
     owner: str | None = None
     expires_at: datetime | None = None
+    #: Whether it waits for the release of its run.
+    is_staged: bool = False
     #: Where this process holds it: until when that is certain, by its own clock, and whether it was taken from another
     #: process that may still be alive.
     safe_until: float = attrs.field(default=0.0, eq=False)
@@ -91,7 +94,7 @@ class Standings:
         """Return who holds the account."""
         return self._by_login.get(login, AccountSnapshot()).hold
 
-    def admit(self, events: Iterable[Event]) -> None:
+    def admit(self, events: Sequence[Event]) -> None:
         """Follow all of these events, or none.
 
         Raises:
@@ -102,18 +105,23 @@ class Standings:
             LeaseLostError: The operation of an event is not driven by this process.
         """
         ahead: dict[str, AccountSnapshot] = {}
+        replaced = {event.operation_id for event in events if isinstance(event, OperationEnded) and event.state.ended}
         for event in events:
-            if isinstance(event, OperationEvent):
+            if isinstance(event, (OperationEvent, OperationHeld)):
                 snapshot = ahead.get(event.login) or self._by_login.get(event.login) or AccountSnapshot()
+                if isinstance(event, OperationStarted) and event.operation_id not in replaced:
+                    _require_released(event, snapshot.hold)
                 ahead[event.login] = self._after(event, snapshot)
         self._by_login.update(ahead)
 
-    def _after(self, event: OperationEvent, snapshot: AccountSnapshot) -> AccountSnapshot:
+    def _after(self, event: OperationEvent | OperationHeld, snapshot: AccountSnapshot) -> AccountSnapshot:
         if isinstance(event, OperationPlanned):
             return self._planned(event, snapshot)
         if isinstance(event, OperationStarted):
             return attrs.evolve(snapshot, hold=self._started(event, snapshot.hold))
         hold = snapshot.hold
+        if isinstance(event, OperationHeld):
+            return attrs.evolve(snapshot, hold=hold and attrs.evolve(hold, is_staged=True))
         if hold is None or (hold.owner, hold.operation_id) != (self.owner, event.operation_id):
             raise LeaseLostError(
                 "operation {operation} on {login} was taken over by another process",
@@ -142,7 +150,8 @@ class Standings:
                 cure="check the account, and run the command again",
                 login=event.login,
             )
-        return AccountSnapshot.of(account, Hold(event.operation_id, event.operation.tries))
+        is_staged = event.operation.state is OperationState.STAGED
+        return AccountSnapshot.of(account, Hold(event.operation_id, event.operation.tries, is_staged=is_staged))
 
     def _started(self, event: OperationStarted, hold: Hold | None) -> Hold:
         if hold is None or hold.operation_id != event.operation_id:
@@ -174,6 +183,22 @@ class Standings:
             self.expires_at,
             safe_until=self.safe_until,
             contested=hold.is_contested(self.owner),
+        )
+
+
+def _require_released(event: OperationStarted, hold: Hold | None) -> None:
+    """Check that an operation is not held. It may have been read before it was.
+
+    Raises:
+
+        BusyError: It waits for the release of its run.
+    """
+    if hold and hold.is_staged:
+        raise BusyError(
+            "operation {operation} on {login} is held with its run",
+            cure="another person has to check it with 'provisioner policy staged' and release it",
+            operation=event.operation_id,
+            login=event.login,
         )
 
 
@@ -299,6 +324,7 @@ _STANDINGS = (
         operations.c.tries,
         leases.c.owner,
         leases.c.expires_at,
+        operations.c.state == literal_column(f"'{OperationState.STAGED.value}'"),
     )
     .select_from(
         accounts.outerjoin(

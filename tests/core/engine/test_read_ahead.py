@@ -8,6 +8,7 @@ import pytest
 
 from provisioner.core.api.errors import InputError, TargetError
 from provisioner.core.api.events import Event, StepBegun
+from provisioner.core.engine.limits import IN_TOTAL, Share
 from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.engine.planner import Planner
 from provisioner.core.engine.read_ahead import MAX_AGE, ReadAhead
@@ -133,6 +134,26 @@ def test_an_operation_that_another_process_has_begun_since_is_left_to_it(place: 
 
     assert [operation.error.name for operation in found if operation.error] == ["BusyError"] * (MANY - 1)
     assert {len(place.passwords(person)) for person in PERSONS} == {2}
+
+
+def test_an_operation_that_was_held_since_it_was_read_is_not_carried_out(place: Place, harness: Harness) -> None:
+    """A run is held when it exceeds the limit together with another one: both are in the journal by then."""
+    harness.engine.concurrency = 1
+    held = planned(harness)[4:6]
+
+    def hold(events: Sequence[Event]) -> None:
+        if any(isinstance(event, StepBegun) for event in events):
+            harness.after_record = lambda _: None
+            with place.start() as other:
+                other.engine.holds.hold_planned(held, Share(target=IN_TOTAL, affected=30, out_of=100))
+
+    harness.after_record = hold
+    found = {operation.id: operation for operation in harness.resume()}
+
+    stored = harness.store.operations.get_many([operation.id for operation in held])
+    assert {operation.state for operation in stored.values()} == {OperationState.STAGED}
+    assert {error.name for operation in held if (error := found[operation.id].error)} == {"BusyError"}
+    assert {len(place.passwords(PERSONS[int(operation.login[1:])])) for operation in held} == {1}
 
 
 def test_what_is_read_for_many_is_read_again_when_it_is_old(harness: Harness) -> None:

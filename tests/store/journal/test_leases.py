@@ -16,7 +16,8 @@ from sqlalchemy import select, update
 
 from provisioner.core.api.errors import BusyError, LeaseLostError
 from provisioner.core.engine.lease_timer import LeaseTimer
-from provisioner.core.model import OperationState
+from provisioner.core.engine.limits import OperationHeld
+from provisioner.core.model import OperationState, StepError
 from provisioner.store import Store
 from provisioner.store.db.tables import leases
 from provisioner.store.journal import owners
@@ -183,6 +184,19 @@ def test_refused_submission_leaves_nothing_to_those_after_it(story: type[Story])
 
     snapshots.admit([story("a", id="op2").planned()])
     assert snapshots.hold("a") == Hold("op2")
+
+
+def test_an_operation_is_begun_in_the_transaction_that_holds_it(story: type[Story]) -> None:
+    tale = story("a", id="op1")
+    snapshots = Standings(owner="me", now=NOON, expires_at=NOON + MINUTE, safe_until=0, by_login={})
+    snapshots.admit([tale.planned()])
+    held = OperationHeld(
+        at=NOON, actor="p9", login="a", operation_id="op1", run="r", error=StepError(name="StagedError", message="")
+    )
+    snapshots.admit([held])
+
+    with pytest.raises(BusyError, match="held with its run"):
+        snapshots.admit([tale.started()])
 
 
 HOLDER = """
