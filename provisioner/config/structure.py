@@ -221,7 +221,10 @@ def _time_zone(value: object, _: object) -> ZoneInfo:
 
 @cache
 def _converter() -> cattrs.Converter:
-    """Return the converter for the tables of all files: cattrs generates code for each class, which takes long."""
+    """Return the converter for the tables of all files.
+
+    cattrs generates code for each class, which takes long. It does so for the tables that are there, and only once.
+    """
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
     for kind in _NAMES:
         converter.register_structure_hook(kind, partial(_exactly, kind))
@@ -229,9 +232,8 @@ def _converter() -> cattrs.Converter:
     converter.register_unstructure_hook(Secret, _refuse)
     converter.register_structure_hook(Path, lambda value, _: _folder.get() / _text(value))
     converter.register_structure_hook(ZoneInfo, _time_zone)
-    converter.register_structure_hook_factory(
-        attrs.has, lambda cls: _of_table(converter.gen_structure_attrs_fromdict(cls))
-    )
+    generated = cache(converter.gen_structure_attrs_fromdict)
+    converter.register_structure_hook_func(attrs.has, _of_table(lambda value, cls: generated(cls)(value, cls)))
     converter.register_structure_hook_factory(_is_mapping, lambda cls: _of_table(converter.gen_structure_mapping(cls)))
     converter.register_structure_hook_func(_is_text_or_list, lambda value, _: _text_or_list(converter, value))
     converter.register_structure_hook_func(_is_list, lambda value, cls: _list(converter, value, cls))
