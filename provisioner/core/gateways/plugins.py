@@ -461,12 +461,8 @@ def find_entry_point(plugin: str) -> tuple[EntryPoint, PluginOrigin]:
             installed=", ".join(sorted(installed)),
         )
     entry = installed[plugin]
-    distribution = entry.dist
-    return entry, PluginOrigin(
-        plugin=plugin,
-        distribution=distribution.name if distribution else "unknown",
-        version=distribution.version if distribution else "unknown",
-    )
+    metadata = entry.dist.metadata if entry.dist else {"Name": "unknown", "Version": "unknown"}
+    return entry, PluginOrigin(plugin=plugin, distribution=metadata["Name"], version=metadata["Version"])
 
 
 @cache
