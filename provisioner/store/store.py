@@ -1,12 +1,15 @@
-"""The store: the engine's journal and records, and what imports write."""
+"""The store: the engine's journal and records, and what imports write.
+
+What most commands never read is imported when it is asked for: each import takes time.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import update
 
@@ -20,46 +23,48 @@ from provisioner.store.accounts import StoredAccounts
 from provisioner.store.address import StoreAddress
 from provisioner.store.audit.chain import Head
 from provisioner.store.audit.continuity import Continuity, HeadFile, goes_back_to
-from provisioner.store.audit.reader import AuditLogReader
 from provisioner.store.census import StoredCensus
-from provisioner.store.collectors import StoredCollectors
-from provisioner.store.comparisons import StoredComparisons
-from provisioner.store.copies import StoreCopy, copy_store
-from provisioner.store.credentials import StoredCredentialRotations
 from provisioner.store.db import schema
 from provisioner.store.db.database import Database
 from provisioner.store.db.opening import database_at
 from provisioner.store.db.tables import chain_head
 from provisioner.store.db.transaction import DriverTransaction
 from provisioner.store.deliveries import StoredDeliveries
-from provisioner.store.handovers import StoredHandovers
 from provisioner.store.health import StoredHealth
-from provisioner.store.held_runs import StoredHeldRuns
-from provisioner.store.ids import StoredIds
-from provisioner.store.incidents import StoredIncidents
 from provisioner.store.journal.clock import StoredClock
 from provisioner.store.journal.leases import Leases
 from provisioner.store.journal.owners import new_owner
 from provisioner.store.journal.writer import Writer
 from provisioner.store.keyed_requests import StoredKeyedRequests
-from provisioner.store.last_seen import StoredLastSeen
 from provisioner.store.maintenance import StoredMaintenance
 from provisioner.store.marks import StoredMarks
 from provisioner.store.message_counts import StoredMessageCounts
 from provisioner.store.mobile_marks import MobileMarks
-from provisioner.store.moves import Mover, StoreMove, TableWatch
 from provisioner.store.notices import StoredNotices
 from provisioner.store.operations import StoredOperations
 from provisioner.store.persons import StoredPersons
-from provisioner.store.queue.chunks import ChunkQueue
 from provisioner.store.role_assignments import StoredRoleAssignments
-from provisioner.store.routines import StoredRoutines
 from provisioner.store.schedule import StoredSchedule
-from provisioner.store.search import StoredSearch
 from provisioner.store.slots import StoredSlots
-from provisioner.store.tokens import StoredTokens
 from provisioner.store.units import StoredUnits
-from provisioner.store.verifications import StoredVerifications
+
+if TYPE_CHECKING:
+    from provisioner.store.audit.reader import AuditLogReader
+    from provisioner.store.collectors import StoredCollectors
+    from provisioner.store.comparisons import StoredComparisons
+    from provisioner.store.copies import StoreCopy
+    from provisioner.store.credentials import StoredCredentialRotations
+    from provisioner.store.handovers import StoredHandovers
+    from provisioner.store.held_runs import StoredHeldRuns
+    from provisioner.store.ids import StoredIds
+    from provisioner.store.incidents import StoredIncidents
+    from provisioner.store.last_seen import StoredLastSeen
+    from provisioner.store.moves import StoreMove, TableWatch
+    from provisioner.store.queue.chunks import ChunkQueue
+    from provisioner.store.routines import StoredRoutines
+    from provisioner.store.search import StoredSearch
+    from provisioner.store.tokens import StoredTokens
+    from provisioner.store.verifications import StoredVerifications
 
 #: How long an account stays held when its process stops renewing the lease.
 LEASE_TTL = timedelta(seconds=60)
@@ -100,32 +105,19 @@ class Store:
         self.mobile_mark = MobileMarks(database.key_file)
         self.units = StoredUnits(database, now)
         self.persons = StoredPersons(database, now, self.mobile_mark)
-        self.search = StoredSearch(database)
         self.accounts = StoredAccounts(database)
         self.operations = StoredOperations(database)
         self.deliveries = StoredDeliveries(database)
         self.message_counts = StoredMessageCounts(database)
-        self.handovers = StoredHandovers(database)
-        self.held_runs = StoredHeldRuns(database)
         self.census = StoredCensus(database)
         self.access_requests = StoredAccessRequests(database)
         self.role_assignments = StoredRoleAssignments(database)
-        self.tokens = StoredTokens(database)
-        self.incidents = StoredIncidents(database)
         self.schedule = StoredSchedule(database)
         self.marks = StoredMarks(database)
         self.notices = StoredNotices(database)
         self.clock = StoredClock(database)
         self.health = StoredHealth(database)
         self.maintenance = StoredMaintenance(database)
-        self.credential_rotations = StoredCredentialRotations(database)
-        self.last_seen = StoredLastSeen(database)
-        self.verifications = StoredVerifications(database)
-        self.comparisons = StoredComparisons(database)
-        self.ids = StoredIds(database)
-        self.audit_log = AuditLogReader(database)
-        self.collectors = StoredCollectors(database)
-        self.routines = StoredRoutines(database)
         owner = new_owner()
         self.keyed_requests = StoredKeyedRequests(database, owner=owner)
         self.slots = StoredSlots(database, owner=owner, now=now, ttl=lease_ttl)
@@ -136,6 +128,97 @@ class Store:
             self._leases.watch = partial(timer.set, owner)
         self._head_file = HeadFile(database.head_file)
         self._writer = Writer(database, self._leases, Continuity(database.place, self._head_file))
+
+    @cached_property
+    def audit_log(self) -> AuditLogReader:
+        """The entries of the audit log."""
+        from provisioner.store.audit.reader import AuditLogReader
+
+        return AuditLogReader(self._database)
+
+    @cached_property
+    def collectors(self) -> StoredCollectors:
+        """How far the log collectors have come."""
+        from provisioner.store.collectors import StoredCollectors
+
+        return StoredCollectors(self._database)
+
+    @cached_property
+    def comparisons(self) -> StoredComparisons:
+        """The comparisons of targets with the journal."""
+        from provisioner.store.comparisons import StoredComparisons
+
+        return StoredComparisons(self._database)
+
+    @cached_property
+    def credential_rotations(self) -> StoredCredentialRotations:
+        """The unfinished rotations of the credentials of targets."""
+        from provisioner.store.credentials import StoredCredentialRotations
+
+        return StoredCredentialRotations(self._database)
+
+    @cached_property
+    def handovers(self) -> StoredHandovers:
+        """The records of handovers."""
+        from provisioner.store.handovers import StoredHandovers
+
+        return StoredHandovers(self._database)
+
+    @cached_property
+    def held_runs(self) -> StoredHeldRuns:
+        """The runs that the mass-change limit holds."""
+        from provisioner.store.held_runs import StoredHeldRuns
+
+        return StoredHeldRuns(self._database)
+
+    @cached_property
+    def ids(self) -> StoredIds:
+        """Finds the IDs that begin with what people type."""
+        from provisioner.store.ids import StoredIds
+
+        return StoredIds(self._database)
+
+    @cached_property
+    def incidents(self) -> StoredIncidents:
+        """The reports of problems with a login."""
+        from provisioner.store.incidents import StoredIncidents
+
+        return StoredIncidents(self._database)
+
+    @cached_property
+    def last_seen(self) -> StoredLastSeen:
+        """When accounts were last seen on targets."""
+        from provisioner.store.last_seen import StoredLastSeen
+
+        return StoredLastSeen(self._database)
+
+    @cached_property
+    def routines(self) -> StoredRoutines:
+        """The last runs of routines."""
+        from provisioner.store.routines import StoredRoutines
+
+        return StoredRoutines(self._database)
+
+    @cached_property
+    def search(self) -> StoredSearch:
+        """Finds accounts by what people know of them."""
+        from provisioner.store.search import StoredSearch
+
+        return StoredSearch(self._database)
+
+    @cached_property
+    def tokens(self) -> StoredTokens:
+        """The tokens of the API."""
+        from provisioner.store.tokens import StoredTokens
+
+        return StoredTokens(self._database)
+
+    @cached_property
+    def verifications(self) -> StoredVerifications:
+        """What the verification of accounts found."""
+        from provisioner.store.verifications import StoredVerifications
+
+        return StoredVerifications(self._database)
 
     @classmethod
     def create(
@@ -242,6 +325,8 @@ class Store:
 
             StoreError: The copy cannot be made, or something in it is damaged.
         """
+        from provisioner.store.copies import copy_store
+
         return copy_store(self._database, folder)
 
     def move_into(
@@ -265,6 +350,8 @@ class Store:
 
             StoreError: It cannot be moved, and this store still has to be used.
         """
+        from provisioner.store.moves import Mover
+
         self.expect_current()
         return Mover(source=self._database, destination=destination, event=event, watch=watch).move(rehearsal=rehearsal)
 
@@ -331,6 +418,8 @@ class Store:
 
             StoreError: The store is not on PostgreSQL, or procrastinate is not installed.
         """
+        from provisioner.store.queue.chunks import ChunkQueue
+
         return ChunkQueue(self._database)
 
     def share_operations(self) -> ChunkQueue:

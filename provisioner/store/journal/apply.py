@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
+from importlib import import_module
 from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, update
@@ -33,22 +34,7 @@ from provisioner.core.api.events import (
 )
 from provisioner.core.gateways.gateway import DELIVER
 from provisioner.core.model import OperationState, Outcome, Step
-from provisioner.store import (
-    access_requests,
-    adoption,
-    comparisons,
-    credentials,
-    deliveries,
-    held_runs,
-    incidents,
-    maintenance,
-    marks,
-    notices,
-    role_assignments,
-    routines,
-    schedule,
-    tokens,
-)
+from provisioner.store import deliveries, marks, notices, routines, schedule
 from provisioner.store.db.ports import Transaction, Values
 from provisioner.store.db.rows import MUST_FIND, Change, add, as_row, put
 from provisioner.store.db.tables import (
@@ -113,25 +99,37 @@ _IN_ORDER = (
 )
 
 
-#: What events change that belong to no operation. Those that are not here are kept in the audit log only.
-CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
+#: What events change that belong to no operation, and are in the module of the events of operations.
+_CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
     DutyConfirmed: marks.confirmed,
     RulesChanged: schedule.changed,
     ClockConfirmed: clock.confirmed,
     TimesCorrected: clock.corrected,
-    **role_assignments.CHANGES,
-    **tokens.CHANGES,
-    **access_requests.CHANGES,
-    **maintenance.CHANGES,
-    **credentials.CHANGES,
-    **held_runs.CHANGES,
-    **incidents.CHANGES,
-    **comparisons.CHANGES,
-    **adoption.CHANGES,
     **deliveries.CHANGES,
     **notices.CHANGES,
     **routines.CHANGES,
 }
+
+#: By the other modules of events: the module whose ``CHANGES`` say what they change. It is imported for the first of
+#: these events, because most commands write none. Events that are found nowhere are kept in the audit log only.
+_HOMES = {
+    "core.engine.limits": "held_runs",
+    "core.gateways.credentials": "credentials",
+    "core.gateways.maintenance": "maintenance",
+    "core.governance.access_requests": "access_requests",
+    "core.governance.incidents": "incidents",
+    "core.governance.roles": "role_assignments",
+    "core.governance.tokens": "tokens",
+    "core.reconcile.adoption": "adoption",
+    "core.reconcile.differences": "comparisons",
+}
+
+
+def changes_of(kind: type[Event]) -> Callable[[Any], Iterable[Change]] | None:
+    """Return what tells the changes of an event that belongs to no operation; ``None`` if it changes nothing."""
+    home = _HOMES.get(kind.__module__.removeprefix("provisioner."))
+    changes = import_module(f"provisioner.store.{home}").CHANGES if home else _CHANGES
+    return changes.get(kind)
 
 
 class Batch:
@@ -201,8 +199,7 @@ class Batch:
 
     def _change(self, event: Event) -> None:
         """Store what an event changes that belongs to no operation, after all that came before it."""
-        changes = CHANGES.get(type(event))
-        if changes:
+        if changes := changes_of(type(event)):
             self.store()
             self._make(changes(event))
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pkgutil
 from datetime import timedelta
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
 
+from provisioner import store as parts
 from provisioner.core.api.errors import BusyError, LeaseLostError
 from provisioner.core.model import (
     Account,
@@ -24,11 +27,23 @@ from provisioner.core.model import (
 )
 from provisioner.core.model.secret import Secret
 from provisioner.store import Store
+from provisioner.store.journal import apply
 
 if TYPE_CHECKING:
     from tests.store.conftest import Clock, Story
 
 HOUR = timedelta(hours=1)
+
+
+class TestChanges:
+    """What events change that belong to no operation."""
+
+    @pytest.mark.parametrize("name", [info.name for info in pkgutil.iter_modules(parts.__path__)])
+    def test_are_found_for_each_event_of_which_a_part_of_the_store_knows_any(self, name: str) -> None:
+        """An event whose module is not in the table would be kept in the audit log, and change nothing."""
+        changes = getattr(import_module(f"{parts.__name__}.{name}"), "CHANGES", {})
+
+        assert {kind: apply.changes_of(kind) for kind in changes} == changes
 
 
 class TestPlanned:
