@@ -26,10 +26,11 @@ from provisioner.cli.table import COMMANDS
 from provisioner.core.governance.access_requests import RequestState
 from provisioner.core.governance.incidents import IncidentState, IncidentStep
 from provisioner.core.governance.roles import Role
-from provisioner.core.governance.tokens import TokenAccess, TokenState
+from provisioner.core.governance.tokens import TokenState
 from provisioner.core.model import AccountState, MessageState, OperationKind, OperationState, Outcome, TargetState
+from provisioner.core.model.differences import DifferenceKind
+from provisioner.core.model.tokens import TokenAccess
 from provisioner.core.reconcile.adoption import PasswordAge
-from provisioner.core.reconcile.differences import DifferenceKind
 from provisioner.services.health_check import CheckStatus
 from provisioner.services.installed_plugins import PluginState
 from provisioner.services.targets import Condition, SystemKind

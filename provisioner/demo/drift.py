@@ -12,8 +12,9 @@ import attrs
 from provisioner import files
 from provisioner.cli.render.unit_list import tell_unit_list
 from provisioner.core.model import Account, AccountState, OperationState, Unit
+from provisioner.core.model.differences import DifferenceKind
 from provisioner.core.model.text import CountedText, marked
-from provisioner.core.reconcile.differences import Difference, DifferenceKind
+from provisioner.core.reconcile.differences import Difference
 from provisioner.demo.story import INITIATOR, Proof, Story
 from provisioner.manifest import read_units
 from provisioner.manifest.units import UNITS

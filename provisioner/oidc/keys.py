@@ -11,7 +11,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, RSAKey
 
 from provisioner.core.api.errors import MisconfiguredError
-from provisioner.core.governance.log_ins import Throttle
+from provisioner.core.governance.throttle import Throttle
 
 #: After this time the keys are read again, so that one that the provider has withdrawn is no longer accepted.
 LONGEST_USE = timedelta(hours=1)

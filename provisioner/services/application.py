@@ -13,10 +13,9 @@ import attrs
 
 from provisioner.catalogue import Catalogue
 from provisioner.core.policy.audience import Audiences
-from provisioner.services.log_ins import LogIns, LogInThrottles
 from provisioner.services.parts import plugins_only
 from provisioner.services.recent_people import RecentPeople
-from provisioner.services.tokens import TokenThrottles
+from provisioner.services.throttles import LogInThrottles, TokenThrottles
 
 if TYPE_CHECKING:
     from provisioner.config.load import LoadedConfiguration
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
     from provisioner.services.incidents import Incidents
     from provisioner.services.keyed_requests import KeyedRequests
     from provisioner.services.list_runs import ListRuns
+    from provisioner.services.log_ins import LogIns
     from provisioner.services.operations import Operations
     from provisioner.services.password_ages import PasswordAges
     from provisioner.services.persons import Persons

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -15,7 +14,7 @@ from provisioner.core.api.messages import Presence, ProbeAccount
 from provisioner.core.engine.plan import POLICY_ACTOR, SERVICE_ACTOR
 from provisioner.core.engine.ports import Recorder
 from provisioner.core.gateways.gateway import PROBE, Target
-from provisioner.core.governance.log_ins import LoggedIn, LoggedOut, LogInDenial, LogInDenied, Throttle
+from provisioner.core.governance.log_ins import LoggedIn, LoggedOut, LogInDenial, LogInDenied
 from provisioner.core.model import Account, AccountState
 from provisioner.core.model.identifiers import name_objection
 from provisioner.core.model.log_ins import LogInWay
@@ -23,24 +22,8 @@ from provisioner.core.model.naming import Naming
 from provisioner.core.model.secret import Secret
 from provisioner.net.addresses import line_of
 from provisioner.services.parts import Clock
+from provisioner.services.throttles import LogInThrottles
 from provisioner.store import Store
-
-
-class LogInThrottles:
-    """What limits denied log-ins. One process has one, as long as it runs.
-
-    Args:
-
-        settings: How many there may be.
-    """
-
-    def __init__(self, settings: ConsoleSettings) -> None:
-        self.per_login = Throttle(settings.denied_per_login, settings.denied_within)
-        self.per_address = Throttle(settings.denied_per_address, settings.denied_within)
-        #: What was written down about throttled log-ins: one entry for each login and address within the period.
-        self.noted = Throttle(1, settings.denied_within)
-        #: Log-ins that wait for the target at once: half of the threads. If it hangs, the others still answer.
-        self.waiting = threading.BoundedSemaphore(max(1, settings.threads // 2))
 
 
 @attrs.frozen(kw_only=True)

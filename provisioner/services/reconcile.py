@@ -20,8 +20,9 @@ from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.privacy import Privacy
 from provisioner.core.governance.roles import Role
 from provisioner.core.model import StepError
+from provisioner.core.model.differences import DifferenceKind
 from provisioner.core.reconcile.comparison import Comparison
-from provisioner.core.reconcile.differences import Difference, DifferenceKind, TargetCompared
+from provisioner.core.reconcile.differences import Difference, TargetCompared
 from provisioner.core.reconcile.expectations import Expectations
 from provisioner.core.reconcile.history import PastComparison
 from provisioner.services.last_seen import not_seen

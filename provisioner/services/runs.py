@@ -21,13 +21,13 @@ from provisioner.core.api.events import OperationRetried
 from provisioner.core.engine.engine import Engine
 from provisioner.core.engine.limits import Share
 from provisioner.core.engine.plan import Plan, PlannedOperation, Refused, Unchanged
-from provisioner.core.engine.preview import Preview, preview
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.privacy import Privacy
 from provisioner.core.model import Operation, OperationState, StepError
 from provisioner.store import Store
 
 if TYPE_CHECKING:
+    from provisioner.core.engine.preview import Preview
     from provisioner.core.policy.follow_up import Followed
     from provisioner.core.policy.notice_messages import Notice
 
@@ -173,6 +173,8 @@ class Runs:
 
             InputError: A person who is to receive a password cannot be reached.
         """
+        from provisioner.core.engine.preview import preview
+
         unusable = self.engine.preflight(plan.work) if plan.work else ()
         privacy, operations = Privacy(self.authority, viewer), [work.operation for work in plan.work]
         shown = privacy.shown_operations(operations, self.store.accounts.get_many)

@@ -12,28 +12,27 @@ import attrs
 
 from provisioner.config.settings import ConsoleSettings
 from provisioner.core.api.errors import DeniedError, InputError, Problem
-from provisioner.core.engine.plan import POLICY_ACTOR, SERVICE_ACTOR
+from provisioner.core.engine.plan import POLICY_ACTOR, SERVICE_ACTOR, is_service
 from provisioner.core.engine.ports import Recorder
 from provisioner.core.governance.authority import Authority
-from provisioner.core.governance.log_ins import Throttle
 from provisioner.core.governance.roles import Role
 from provisioner.core.governance.tokens import (
     ApiToken,
-    TokenAccess,
     TokenCreated,
     TokenRefusal,
     TokenRefused,
     TokenRevoked,
     TokenState,
-    is_service,
 )
 from provisioner.core.model import AccountState
 from provisioner.core.model.identifiers import code_objection, name_objection
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text, marked
+from provisioner.core.model.tokens import TokenAccess
 from provisioner.net.addresses import line_of
 from provisioner.services.ids import find_id
 from provisioner.services.parts import Clock
+from provisioner.services.throttles import TokenThrottles
 from provisioner.store import Store
 from provisioner.store.ids import Named
 
@@ -65,21 +64,6 @@ class TooManyRequestsError(DeniedError):
     def __init__(self, message: str, *, free_at: datetime) -> None:
         super().__init__(message, cure=marked("try again after {time}"), time=free_at)
         self.free_at = free_at
-
-
-class TokenThrottles:
-    """What limits the use of tokens. One process has one, as long as it runs.
-
-    Args:
-
-        settings: How often they may be used.
-    """
-
-    def __init__(self, settings: ConsoleSettings) -> None:
-        self.refused = Throttle(settings.denied_per_address, settings.denied_within)
-        self.requests = Throttle(settings.requests_per_minute, timedelta(minutes=1))
-        #: What was written down about addresses with too many refusals: one entry for each within the period.
-        self.noted = Throttle(1, settings.denied_within)
 
 
 @attrs.frozen(kw_only=True)

@@ -11,8 +11,9 @@ from sqlalchemy import Connection, and_, bindparam, or_, select, update
 
 from provisioner.core.api.errors import BusyError
 from provisioner.core.api.events import Event
-from provisioner.core.engine.master_data import MobileMark, number_confirmed, person_event, unit_event, unit_removed
+from provisioner.core.engine.master_data import number_confirmed, person_event, unit_event, unit_removed
 from provisioner.core.model import AccountKind, AccountState, Person, Unit
+from provisioner.core.model.mobile import MobileMark
 from provisioner.store import schedule
 from provisioner.store.audit.canonical import canonical
 from provisioner.store.audit.chain import AuditLogWriter
@@ -21,6 +22,7 @@ from provisioner.store.db.prepared import run
 from provisioner.store.db.rows import as_row, put
 from provisioner.store.db.tables import accounts, operations, persons, units
 from provisioner.store.db.transaction import DriverTransaction
+from provisioner.store.known_persons import persons_among
 from provisioner.store.tree import require_tree
 
 ItemT = TypeVar("ItemT")
@@ -40,7 +42,6 @@ _IN_USE = (
         or_(accounts.c.state.in_([AccountState.OPEN, AccountState.INCOMPLETE]), operations.c.id.is_not(None)),
     )
 )
-_PERSONS = select(persons).where(persons.c.id.in_(bindparam("ids", expanding=True)))
 _PUT_PERSON = put(persons)
 
 
@@ -164,12 +165,6 @@ def save_persons(
         return person_event(known.get(person.id), person, at=at, actor=actor, mark=mark)
 
     return _recorded(connection, ListedEvents(changed, event))
-
-
-def persons_among(connection: Connection, ids: Iterable[str]) -> list[Person]:
-    """Return the persons with these ids who are known."""
-    rows = DriverTransaction(connection).find_among(_PERSONS, "ids", ids)
-    return [Person(**dict(zip(persons.c.keys(), row, strict=True))) for row in rows]
 
 
 def confirm_number(

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from provisioner.core.api.events import Event
-from provisioner.core.engine.master_data import MobileMark
 from provisioner.core.model import Person
-from provisioner.store import master_data
+from provisioner.core.model.mobile import MobileMark
 from provisioner.store.db.database import Database
+from provisioner.store.known_persons import persons_among
 
 
 class StoredPersons:
@@ -32,7 +32,7 @@ class StoredPersons:
     def get_many(self, ids: Iterable[str], /) -> Mapping[str, Person]:
         """Return the persons with these ids, by id, as imported. What does not exist is left out."""
         with self._database.read() as connection:
-            return {person.id: person for person in master_data.persons_among(connection, dict.fromkeys(ids))}
+            return {person.id: person for person in persons_among(connection, dict.fromkeys(ids))}
 
     def save(self, saved: Iterable[Person], *, actor: str = "") -> Iterable[Event]:
         """Add these persons, or write them over those with the same id, each change with its event; all or none.
@@ -51,6 +51,8 @@ class StoredPersons:
 
             StoreError: The store, or the key for marks of numbers, failed.
         """
+        from provisioner.store import master_data
+
         given = {person.id: person for person in saved}
         if not given:
             return ()
@@ -78,6 +80,8 @@ class StoredPersons:
 
             StoreError: The store, or the key for marks of numbers, failed.
         """
+        from provisioner.store import master_data
+
         with self._database.write() as connection:
             return master_data.confirm_number(
                 connection,

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, func, select, tuple_, update
 
 from provisioner.core.api.events import RulesChanged
 from provisioner.core.model import Account
-from provisioner.core.policy.ports import ScheduleState
 from provisioner.store.db.database import Database
 from provisioner.store.db.reader import Reader
 from provisioner.store.db.rows import Change, Row, add, models, put
 from provisioner.store.db.tables import accounts, rule_sets, schedule, units
+
+if TYPE_CHECKING:
+    from provisioner.core.policy.ports import ScheduleState
 
 #: How many accounts are read together by holder: many, because what is due is sorted for each page.
 PAGE = 2000
@@ -66,6 +69,8 @@ class StoredSchedule:
 
     def state(self) -> ScheduleState:
         """Return which rule sets the stored deadlines were computed with."""
+        from provisioner.core.policy.ports import ScheduleState
+
         found = self._reader.all(select(schedule.c.fingerprint, schedule.c.cursor))
         return ScheduleState(**found[0]._asdict()) if found else ScheduleState()
 

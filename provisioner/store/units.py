@@ -10,9 +10,8 @@ from typing import Any
 from sqlalchemy import Select, bindparam, select
 
 from provisioner.core.api.events import Event
-from provisioner.core.engine.master_data import UnitChanged
 from provisioner.core.model import Unit
-from provisioner.store import master_data, tree
+from provisioner.store import tree
 from provisioner.store.db.database import Database
 from provisioner.store.db.reader import Reader
 from provisioner.store.db.rows import models
@@ -89,6 +88,8 @@ class StoredUnits:
 
     def custodian_named_by(self, login: str, /) -> str | None:
         """Return who last named another custodian for the unit of this account in a list, since it has the account."""
+        from provisioner.core.engine.master_data import UnitChanged
+
         query = select(events.c.actor, events.c.body).where(events.c.login == login, events.c.kind == UnitChanged.kind)
         for row in self._reader.all(query.order_by(events.c.seq.desc())):
             if "custodian" in json.loads(row.body)["after"]:
@@ -112,6 +113,8 @@ class StoredUnits:
 
             StoreError: A parent does not exist, a unit would be above itself, or the store failed.
         """
+        from provisioner.store import master_data
+
         given = {unit.code: unit for unit in saved}
         if not given:
             return ()
@@ -139,6 +142,8 @@ class StoredUnits:
 
             StoreError: The store failed.
         """
+        from provisioner.store import master_data
+
         with self._database.write() as connection:
             return master_data.remove_units(
                 connection, list(codes), at=self._database.time_on(connection, self._now), actor=actor

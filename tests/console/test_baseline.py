@@ -19,7 +19,7 @@ import pytest
 
 from provisioner.console.assets import address as address_of_file
 from provisioner.core.api.errors import StoreError
-from provisioner.core.governance.tokens import TokenAccess
+from provisioner.core.model.tokens import TokenAccess
 from provisioner.services.policy import Deadlines
 from tests.console.api.conftest import Program
 from tests.console.api.test_routes import ALLOWED as RESOURCES

@@ -32,9 +32,9 @@ from provisioner.core.engine.plan import Initiator
 from provisioner.core.gateways.maintenance import Maintenance, MaintenanceBegan
 from provisioner.core.governance.access_requests import AccessRequest, RequestSubmitted
 from provisioner.core.governance.incidents import Incident, IncidentReported
-from provisioner.core.governance.tokens import TokenAccess
 from provisioner.core.model import Handover, Operation, OperationKind
 from provisioner.core.model.secret import Secret
+from provisioner.core.model.tokens import TokenAccess
 from provisioner.manifest.units import UNITS as LIST
 from provisioner.services.handovers import find_handover
 from provisioner.testing.faults import Fault, Faults

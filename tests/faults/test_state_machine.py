@@ -21,10 +21,11 @@ from provisioner.core.api.errors import InputError, LockedError, MissingError, N
 from provisioner.core.api.events import Event
 from provisioner.core.api.messages import AccountReport, Presence, ProbeAccount, RotateSecret
 from provisioner.core.model import Account, AccountState, OperationState, Person, TargetState, Unit
+from provisioner.core.model.differences import DifferenceKind
 from provisioner.core.model.scope import Scope
 from provisioner.core.model.secret import Secret
 from provisioner.core.policy.policy import Policy, RuleSet
-from provisioner.core.reconcile.differences import Difference, DifferenceKind
+from provisioner.core.reconcile.differences import Difference
 from provisioner.rules.passwords import AutoRotate, RenewOrClose
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import EVERY_CALL, Fault, FaultChannel, Faults, FaultSessions, FaultTarget

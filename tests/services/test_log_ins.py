@@ -19,7 +19,8 @@ from provisioner.core.api.messages import AccountReport, ProbeAccount
 from provisioner.core.governance.log_ins import LoggedIn, LogInDenied
 from provisioner.core.model.log_ins import LogInWay
 from provisioner.core.model.secret import Secret
-from provisioner.services.log_ins import LogIns, LogInThrottles
+from provisioner.services.log_ins import LogIns
+from provisioner.services.throttles import LogInThrottles
 from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import Fault, Faults, FaultTarget

@@ -13,7 +13,8 @@ from provisioner.core.api.messages import DeleteAccount
 from provisioner.core.engine.plan import Initiator
 from provisioner.core.gateways.gateway import Target
 from provisioner.core.model import Unit
-from provisioner.core.reconcile.differences import Difference, DifferenceKind
+from provisioner.core.model.differences import DifferenceKind
+from provisioner.core.reconcile.differences import Difference
 from provisioner.services.application import Application
 from provisioner.services.reconcile import ComparedTarget
 from tests.services.conftest import UNITS, Observer
@@ -43,9 +44,9 @@ def test_a_target_or_a_unit_that_does_not_exist_is_named(app: Application) -> No
 
 
 def test_only_the_accounts_of_a_unit_are_shown(app: Application, monkeypatch: pytest.MonkeyPatch) -> None:
-    from provisioner.core.reconcile import comparison, differences
+    from provisioner.core.reconcile import comparison
 
-    kinds = differences.DifferenceKind
+    kinds = DifferenceKind
     everywhere = [
         Difference(kind=kinds.MISSING, target="directory", login="kmarasmem", unit="il-mem"),
         Difference(kind=kinds.MISSING, target="directory", login="arge46", unit="ar-ge"),

@@ -10,7 +10,8 @@ import pytest
 from provisioner.core.api.errors import DeniedError, InputError, UnavailableError
 from provisioner.core.engine.people import LookUp, People
 from provisioner.core.engine.plan import Initiator
-from provisioner.core.reconcile.differences import Difference, DifferenceKind
+from provisioner.core.model.differences import DifferenceKind
+from provisioner.core.reconcile.differences import Difference
 from provisioner.services.application import Application
 from provisioner.services.reconcile_report import TREND
 from tests.services.conftest import UNITS

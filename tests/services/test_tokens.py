@@ -15,9 +15,10 @@ from provisioner.config.oidc import ClaimMeaning, OidcSettings
 from provisioner.config.settings import ConsoleSettings
 from provisioner.core.api.errors import DeniedError, InputError
 from provisioner.core.governance.roles import Role
-from provisioner.core.governance.tokens import TokenAccess
 from provisioner.core.model.log_ins import LogInWay
-from provisioner.services.tokens import LONGEST, NewToken, Tokens, TokenThrottles
+from provisioner.core.model.tokens import TokenAccess
+from provisioner.services.throttles import TokenThrottles
+from provisioner.services.tokens import LONGEST, NewToken, Tokens
 from provisioner.testing.clock import FakeClock
 from tests.console_office import ADMINISTRATOR, OFFICER, SUPERVISOR, TEACHER, Office, opened
 

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import attrs
 
-from provisioner.core.governance.tokens import ApiToken, TokenAccess, TokenCreated, TokenRevoked
+from provisioner.core.governance.tokens import ApiToken, TokenCreated, TokenRevoked
+from provisioner.core.model.tokens import TokenAccess
 from provisioner.store import Store
 from tests.store.conftest import NOON
 

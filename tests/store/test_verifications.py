@@ -8,7 +8,8 @@ import attrs
 import pytest
 
 from provisioner.core.model import Account, StepError
-from provisioner.core.reconcile.differences import DifferenceKind, TargetCompared
+from provisioner.core.model.differences import DifferenceKind
+from provisioner.core.reconcile.differences import TargetCompared
 from provisioner.core.reconcile.ports import LastAnswer
 from provisioner.store import Store
 from tests.store.conftest import NOON, Story

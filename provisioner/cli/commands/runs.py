@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from provisioner.cli import failures
 from provisioner.cli.exits import ExitCode
-from provisioner.cli.render.preview import preview_document, tell_preview
 from provisioner.cli.session import Session
 from provisioner.cli.signals import stop_between_steps
 from provisioner.core.api.errors import (
@@ -20,7 +19,6 @@ from provisioner.core.api.errors import (
     UnsupportedError,
 )
 from provisioner.core.engine.plan import Plan, Refused, Unchanged
-from provisioner.core.engine.preview import Preview
 from provisioner.core.model import Operation, OperationState, StepError
 from provisioner.core.model.text import marked
 from provisioner.documents import operation_document
@@ -28,6 +26,7 @@ from provisioner.services.runs import Run, RunPreview, RunSummary
 
 if TYPE_CHECKING:
     from provisioner.cli.render.notices import SaidNotices
+    from provisioner.core.engine.preview import Preview
     from provisioner.services.application import Application
 
 #: How the states are counted for people, in this order.
@@ -150,6 +149,8 @@ def show_preview(session: Session, preview: RunPreview, *, beside: Mapping[str, 
 
         beside: What else the JSON document contains.
     """
+    from provisioner.cli.render.preview import preview_document
+
     plan = preview.plan
     operations = [work.operation for work in plan.work]
     changes = preview_document(preview.changes)
@@ -188,6 +189,8 @@ def tell_excess(session: Session, preview: RunPreview) -> None:
 
 def tell_planned(session: Session, operations: Iterable[Operation], changes: Iterable[Preview]) -> None:
     """Say which operations would be carried out, and what they would do to attributes."""
+    from provisioner.cli.render.preview import tell_preview
+
     by_login: dict[str, list[Preview]] = {}
     for change in changes:
         by_login.setdefault(change.login, []).append(change)

@@ -9,7 +9,7 @@ import click
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import json_option, recording
 from provisioner.cli.session import Session
-from provisioner.core.governance.tokens import TokenAccess
+from provisioner.core.model.tokens import TokenAccess
 from provisioner.documents import token_document
 
 

@@ -9,8 +9,9 @@ import attrs
 
 from provisioner import templates
 from provisioner.cli.session import Session
+from provisioner.core.model.differences import DifferenceKind
 from provisioner.core.model.text import Text
-from provisioner.core.reconcile.differences import OF_PERSONS, Difference, DifferenceKind, stated
+from provisioner.core.reconcile.differences import OF_PERSONS, Difference, stated
 from provisioner.core.reconcile.history import PastComparison
 from provisioner.services.reconcile import ComparedTarget
 from provisioner.services.reconcile_report import ComparisonReport

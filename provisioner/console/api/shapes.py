@@ -9,7 +9,6 @@ from msgspec import Meta, Struct, field
 from provisioner.core.api.messages import Passage
 from provisioner.core.governance.access_requests import RequestState
 from provisioner.core.governance.incidents import IncidentState, IncidentStep
-from provisioner.core.governance.tokens import TokenAccess
 from provisioner.core.model import (
     AccountKind,
     AccountState,
@@ -21,6 +20,7 @@ from provisioner.core.model import (
     SessionsState,
     TargetState,
 )
+from provisioner.core.model.tokens import TokenAccess
 
 #: A time in UTC.
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]

@@ -11,12 +11,12 @@ from provisioner.core.api.fencing import Lease
 from provisioner.core.api.rules import MetDeadline
 from provisioner.core.engine.allowances import Allowances
 from provisioner.core.engine.dispatch import Dispatch
-from provisioner.core.engine.master_data import MobileMark
 from provisioner.core.engine.passwords import PasswordMaker
 from provisioner.core.engine.ports import Recorder
 from provisioner.core.gateways.gateway import DELIVER, Channel, Target, able
 from provisioner.core.gateways.retrying import Retry
 from provisioner.core.model import Account, Unit
+from provisioner.core.model.mobile import MobileMark
 
 
 @attrs.frozen(kw_only=True)

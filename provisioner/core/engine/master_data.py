@@ -4,19 +4,17 @@ data).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 import attrs
 
 from provisioner.core.api.events import Event
 from provisioner.core.model import Person, Unit
+from provisioner.core.model.mobile import MobileMark
 
 #: Fields by name, with a mark instead of a mobile number.
 Facts = Mapping[str, str | None]
-
-#: Returns the mark of a mobile number: the same for the same number. The number can't be derived from it.
-MobileMark = Callable[[str | None], str | None]
 
 
 @attrs.frozen(kw_only=True)

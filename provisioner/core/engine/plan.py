@@ -32,6 +32,11 @@ POLICY_ACTOR = "policy:"
 SERVICE_ACTOR = "service:"
 
 
+def is_service(actor: str) -> bool:
+    """Whether an actor is a service: a program that acts for itself, and not for a person."""
+    return actor.startswith(SERVICE_ACTOR)
+
+
 @attrs.frozen(kw_only=True)
 class PlannedOperation:
     """One operation with everything that is needed to carry it out."""

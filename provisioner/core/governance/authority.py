@@ -14,11 +14,11 @@ from provisioner.core.api.events import Event, OperationPlanned
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.kinds import KINDS, OfficerRight
 from provisioner.core.api.messages import AuthorizeOperation
+from provisioner.core.engine.plan import is_service
 from provisioner.core.governance.access_requests import RequestState
 from provisioner.core.governance.ports import AuthorityRecords
 from provisioner.core.governance.read_once import RecordsReadOnce
 from provisioner.core.governance.roles import ActedForAnother, EffectiveRole, Role, RoleAssignment
-from provisioner.core.governance.tokens import is_service
 from provisioner.core.model import Operation, Unit
 from provisioner.core.model.text import Text
 from provisioner.core.model.unit_paths import covering

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from provisioner.core.engine.ports import PersonRecords, TargetStateRecords
-from provisioner.core.governance.access_requests import AccessRequest
-from provisioner.core.governance.roles import RoleAssignment
-from provisioner.core.governance.tokens import ApiToken
 from provisioner.core.model import Account, AccountState, Handover, Unit
 from provisioner.core.model.unit_paths import UnitLookup
+
+if TYPE_CHECKING:
+    from provisioner.core.governance.access_requests import AccessRequest
+    from provisioner.core.governance.roles import RoleAssignment
+    from provisioner.core.governance.tokens import ApiToken
 
 
 class RoleRecords(Protocol):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import attrs
 
 from provisioner.core.api.errors import DeniedError
+from provisioner.core.engine.plan import is_service
 from provisioner.core.governance.access_requests import AccessRequest, RequestState
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.roles import EffectiveRole, Role
-from provisioner.core.governance.tokens import is_service
 from provisioner.core.model import Person
 
 

@@ -9,9 +9,9 @@ import attrs
 from provisioner.core.api.errors import Denial, DeniedError
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import AuthorizeOperation
+from provisioner.core.engine.plan import is_service
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.roles import Role
-from provisioner.core.governance.tokens import is_service
 from provisioner.core.model import Person, Unit
 from provisioner.core.model.text import Text
 

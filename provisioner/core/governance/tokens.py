@@ -9,16 +9,7 @@ import attrs
 
 from provisioner.core.api.events import Event
 from provisioner.core.engine.clock import FURTHEST_BACK
-from provisioner.core.engine.plan import SERVICE_ACTOR
-
-
-class TokenAccess(StrEnum):
-    """What a token allows, within the rights of its owner."""
-
-    #: To read, and to change nothing.
-    READ = "read"
-    #: To do what the owner may do.
-    WRITE = "write"
+from provisioner.core.model.tokens import TokenAccess
 
 
 class TokenRefusal(StrEnum):
@@ -105,8 +96,3 @@ class TokenRefused(Event):
     reason: TokenRefusal
     #: The network address from which it came, as far as it is known.
     address: str
-
-
-def is_service(actor: str) -> bool:
-    """Whether an actor is a service: a program that acts for itself, and not for a person."""
-    return actor.startswith(SERVICE_ACTOR)

@@ -8,11 +8,14 @@ grouped as people group them. The channel determines the country and the kind of
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from itertools import pairwise
 
 from provisioner.core.model.text import Text
+
+#: Returns the mark of a mobile number: the same for the same number. The number can't be derived from it.
+MobileMark = Callable[[str | None], str | None]
 
 
 class NumberKind(StrEnum):

@@ -18,7 +18,8 @@ from provisioner.core.api.errors import ItemMisconfiguredError, RefusedError, Ta
 from provisioner.core.api.messages import ListedAccount, Presence, ProbeAccount
 from provisioner.core.gateways.gateway import COMPARE, Target
 from provisioner.core.gateways.retrying import Retry
-from provisioner.core.reconcile.differences import FORESEEN, Difference, DifferenceKind
+from provisioner.core.model.differences import DifferenceKind
+from provisioner.core.reconcile.differences import FORESEEN, Difference
 from provisioner.core.reconcile.expectations import Expectation, Expectations
 from provisioner.core.reconcile.ports import Inventory, LastSeen
 

@@ -21,7 +21,8 @@ from provisioner.core.engine.desired import DesiredState
 from provisioner.core.engine.people import People
 from provisioner.core.gateways.gateway import COMPARE, Target
 from provisioner.core.model import Account, AccountState, OperationKind, Person, TargetState, Unit
-from provisioner.core.reconcile.differences import Difference, DifferenceKind
+from provisioner.core.model.differences import DifferenceKind
+from provisioner.core.reconcile.differences import Difference
 from provisioner.core.reconcile.ports import Inventory
 
 

@@ -10,7 +10,7 @@ import attrs
 
 from provisioner.core.engine.ports import Records
 from provisioner.core.model import Account
-from provisioner.core.reconcile.differences import DifferenceKind
+from provisioner.core.model.differences import DifferenceKind
 
 #: After this time, an account that nothing has shown on a target counts as not seen.
 LONGEST_UNSEEN = timedelta(days=30)

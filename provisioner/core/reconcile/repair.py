@@ -8,7 +8,8 @@ from enum import StrEnum
 
 import attrs
 
-from provisioner.core.reconcile.differences import Difference, DifferenceKind
+from provisioner.core.model.differences import DifferenceKind
+from provisioner.core.reconcile.differences import Difference
 
 
 class Repair(StrEnum):

@@ -12,7 +12,8 @@ from provisioner.core.engine.desired import DesiredState
 from provisioner.core.gateways.gateway import PROBE_SESSIONS, Target, able
 from provisioner.core.gateways.retrying import Retry
 from provisioner.core.model import Account, AccountState
-from provisioner.core.reconcile.differences import Difference, DifferenceKind
+from provisioner.core.model.differences import DifferenceKind
+from provisioner.core.reconcile.differences import Difference
 from provisioner.core.reconcile.ports import Inventory
 from provisioner.core.reconcile.verification import VerifiedAccount
 

@@ -27,7 +27,6 @@ from provisioner.core.api.kinds import KINDS
 from provisioner.core.governance.access_requests import RequestState
 from provisioner.core.governance.incidents import IncidentState
 from provisioner.core.governance.roles import Role
-from provisioner.core.governance.tokens import TokenAccess
 from provisioner.core.model import (
     AccountKind,
     AccountState,
@@ -39,9 +38,10 @@ from provisioner.core.model import (
     SessionsState,
     TargetState,
 )
+from provisioner.core.model.differences import DifferenceKind
 from provisioner.core.model.notices import UNDELIVERED
 from provisioner.core.model.routines import Routine, WorkerRoutine
-from provisioner.core.reconcile.differences import DifferenceKind
+from provisioner.core.model.tokens import TokenAccess
 from provisioner.store.db.types import ErrorText, UtcDateTime, words
 
 metadata = MetaData(

@@ -10,7 +10,7 @@ import attrs
 import httpx
 import pytest
 
-from provisioner.core.governance.tokens import TokenAccess
+from provisioner.core.model.tokens import TokenAccess
 from tests.console_office import ADMINISTRATOR, Browser, Office
 
 _KEYS = itertools.count()

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from provisioner.config.settings import ConsoleSettings
 from provisioner.console.api.openapi import description, document
 from provisioner.core.governance.roles import Role
-from provisioner.services.tokens import TokenThrottles
+from provisioner.services.throttles import TokenThrottles
 from tests.console.api.conftest import Program
 from tests.console_office import ADMINISTRATOR, ORIGIN, TEACHER, Office
 

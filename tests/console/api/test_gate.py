@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from provisioner.config.settings import ConsoleSettings
-from provisioner.services.tokens import TokenThrottles
+from provisioner.services.throttles import TokenThrottles
 from provisioner.testing.clock import FakeClock
 from tests.console.api.conftest import Program
 from tests.console_office import ADMINISTRATOR, OFFICER, TEACHER, Office

@@ -16,7 +16,7 @@ from provisioner.console.api.router import make_api
 from provisioner.core.api.errors import UnavailableError
 from provisioner.core.engine.people import LookUp
 from provisioner.core.governance.roles import Role
-from provisioner.core.governance.tokens import TokenAccess
+from provisioner.core.model.tokens import TokenAccess
 from provisioner.services.access_requests import AccessRequests
 from provisioner.services.recent_people import RecentPeople
 from tests.console.api.conftest import Program

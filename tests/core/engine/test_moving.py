@@ -13,7 +13,8 @@ from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import CONTAINER, Capabilities, Receipt, RenameAccount, TargetReport
 from provisioner.core.engine.preview import preview
 from provisioner.core.model import Operation, OperationState, Outcome, Person, Unit
-from provisioner.core.reconcile.differences import Difference, DifferenceKind
+from provisioner.core.model.differences import DifferenceKind
+from provisioner.core.reconcile.differences import Difference
 from provisioner.core.reconcile.repair import Repair, plan_repairs
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import Fault, FaultTarget

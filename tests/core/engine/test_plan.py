@@ -9,7 +9,7 @@ import pytest
 
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.api.messages import HandOver
-from provisioner.core.engine.plan import PlannedOperation
+from provisioner.core.engine.plan import PlannedOperation, is_service
 from provisioner.core.model import Operation, OperationKind
 from provisioner.testing import samples
 
@@ -43,3 +43,8 @@ def test_a_handover_names_both_persons() -> None:
 def test_a_password_for_nobody_is_not_asked_for() -> None:
     with pytest.raises(ValueError, match="nobody to receive"):
         planned(OperationKind.ROTATE).request("posta", samples.SECRET)
+
+
+def test_a_person_is_not_taken_for_a_service() -> None:
+    assert is_service("service:list")
+    assert not is_service("services")

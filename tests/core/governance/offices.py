@@ -10,8 +10,9 @@ import attrs
 
 from provisioner.core.governance.access_requests import AccessRequest
 from provisioner.core.governance.roles import Role, RoleAssignment
-from provisioner.core.governance.tokens import ApiToken, TokenAccess
+from provisioner.core.governance.tokens import ApiToken
 from provisioner.core.model import Person, Unit
+from provisioner.core.model.tokens import TokenAccess
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PROVINCE = Unit(code="46", name="Kahramanmaraş", kind="province")

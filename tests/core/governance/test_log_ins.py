@@ -1,59 +1,11 @@
-"""How many tries there are."""
+"""What the audit log says of log-ins."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
-import pytest
-
-from provisioner.core.governance.log_ins import Throttle
-
-START = datetime(2026, 1, 5, tzinfo=UTC)
-PERIOD = timedelta(minutes=30)
+from provisioner.core.governance.log_ins import LoggedIn, LoggedOut, LogInDenied, NumberShown
 
 
-def test_a_try_too_many_waits_for_the_end_of_the_period() -> None:
-    throttle = Throttle(2, PERIOD)
-    later = START + timedelta(minutes=10)
+def test_names_in_the_audit_log_stay() -> None:
+    kinds = [event.kind for event in (LoggedIn, LogInDenied, LoggedOut, NumberShown)]
 
-    assert [throttle.try_at("a", at) for at in (START, later, later)] == [True, True, False]
-    assert throttle.free_at("a", later) == START + PERIOD
-    assert throttle.free_at("b", later) is None
-    assert throttle.try_at("b", later)
-    assert throttle.try_at("a", START + PERIOD)
-    assert not throttle.try_at("a", START + PERIOD)
-
-
-def test_a_try_that_did_not_fail_does_not_count() -> None:
-    throttle = Throttle(1, PERIOD)
-    throttle.try_at("a", START)
-    throttle.uncount("a", START)
-    throttle.uncount("a", START)
-
-    assert throttle.try_at("a", START)
-
-
-def test_keys_of_the_past_take_no_room() -> None:
-    """An attacker could otherwise fill the memory with addresses."""
-    throttle = Throttle(2, PERIOD)
-    for number in range(1000):
-        throttle.try_at(number, START)
-    throttle.try_at(0, START + timedelta(minutes=1))  # the oldest key is not over yet
-    for number in range(999):
-        throttle.try_at(-number, START + PERIOD)
-
-    assert len(throttle._tries) == 999
-    assert not throttle.try_at(0, START + PERIOD)
-
-
-def test_a_try_looks_at_few_keys_however_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An attacker with many addresses would make each log-in slow."""
-    throttle = Throttle(1, PERIOD)
-    for number in range(20_000):
-        throttle.try_at(number, START)
-    looked_at = []
-    monkeypatch.setattr(throttle, "_forget", lambda key, _: looked_at.append(key))
-
-    throttle.try_at("a", START)
-
-    assert len(looked_at) <= 3
+    assert kinds == ["logged_in", "log_in_denied", "logged_out", "number_shown"]

@@ -1,4 +1,4 @@
-"""Who is a service, and when a token can be used."""
+"""When a token can be used."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import attrs
 import pytest
 
-from provisioner.core.governance.tokens import ApiToken, TokenAccess, TokenState, is_service
+from provisioner.core.governance.tokens import ApiToken, TokenState
+from provisioner.core.model.tokens import TokenAccess
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TOKEN = ApiToken(
@@ -37,11 +38,6 @@ def test_a_token_is_not_used_after_its_end_nor_if_it_is_of_the_future(
     token: ApiToken, at: datetime, state: TokenState
 ) -> None:
     assert token.state(at) is state
-
-
-def test_a_person_is_not_taken_for_a_service() -> None:
-    assert is_service(TOKEN.owner)
-    assert not is_service("services")
 
 
 def test_a_hash_is_not_printed() -> None:

@@ -15,8 +15,9 @@ from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import AccountPage, AccountReport, ListedAccount, Presence, ProbeAccount
 from provisioner.core.gateways.gateway import Target
 from provisioner.core.model import AccountState, Person, Unit
+from provisioner.core.model.differences import DifferenceKind
 from provisioner.core.reconcile.comparison import Comparison
-from provisioner.core.reconcile.differences import Difference, DifferenceKind
+from provisioner.core.reconcile.differences import Difference
 from provisioner.core.reconcile.expectations import Expectations
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.harness import INITIATOR, Harness

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner.core.reconcile.differences import Difference, DifferenceKind
+from provisioner.core.model.differences import DifferenceKind
+from provisioner.core.reconcile.differences import Difference
 
 
 @pytest.mark.parametrize("kind", DifferenceKind)

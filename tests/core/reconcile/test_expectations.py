@@ -7,7 +7,7 @@ import pytest
 
 from provisioner.core.api.messages import ENTITLEMENTS, AccountReport, AttributeChange, Entitlements, Presence
 from provisioner.core.model import AccountState, TargetState
-from provisioner.core.reconcile.differences import DifferenceKind
+from provisioner.core.model.differences import DifferenceKind
 from provisioner.core.reconcile.expectations import Expectation
 from provisioner.testing import samples
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from provisioner.core.api.kinds import HOOKS
-from provisioner.core.reconcile.differences import Difference, DifferenceKind
+from provisioner.core.model.differences import DifferenceKind
+from provisioner.core.reconcile.differences import Difference
 from provisioner.core.reconcile.repair import Repair, RepairPlan, plan_repairs
 
 

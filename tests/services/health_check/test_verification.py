@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from provisioner.core.engine.plan import Initiator
-from provisioner.core.reconcile.differences import DifferenceKind
+from provisioner.core.model.differences import DifferenceKind
 from provisioner.core.reconcile.ports import LastAnswer
 from provisioner.services.application import Application
 from provisioner.services.health_check.results import CheckStatus
