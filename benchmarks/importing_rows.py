@@ -35,9 +35,14 @@ class Usage(NamedTuple):
     #: The most memory of any of them, in MiB.
     memory: float
 
+    def then(self, other: Usage) -> Usage:
+        """Return what these processes and others used."""
+        memory = max(self.memory, other.memory)
+        return Usage(self.seconds + other.seconds, self.processor + other.processor, memory)
+
     def said(self, name: str, rows: int) -> str:
         each = f"{self.processor / rows * 1000:.4f} ms of processor each"
-        return f"{name:5} {rows:8} rows: {rows / self.seconds:8.1f} rows/s, {each}, {self.memory:.1f} MiB"
+        return f"{name:7} {rows:8} rows: {rows / self.seconds:8.1f} rows/s, {each}, {self.memory:.1f} MiB"
 
 
 def main() -> None:
@@ -62,8 +67,11 @@ def compare(folder: Path, units: int, persons: int) -> None:
         (folder / name).mkdir()
         (folder / name / "provisioner.toml").write_text(CONFIG)
         used(folder / name, [*command, "init"])
-    ours = used(folder / "ours", [*command, "unit", "import", files[0]], [*command, "person", "import", files[1]])
+    ours_of_units = used(folder / "ours", [*command, "unit", "import", files[0]])
+    ours_of_persons = used(folder / "ours", [*command, "person", "import", files[1]])
+    ours = ours_of_units.then(ours_of_persons)
     bare = used(folder / "bare", [sys.executable, str(HERE / "importing_bare.py"), "store.sqlite", *files])
+    print(ours_of_units.said("units", units), ours_of_persons.said("persons", persons), sep="\n")
     print(ours.said("ours", units + persons), bare.said("bare", units + persons), sep="\n", flush=True)
     ratios = (mine / other for mine, other in zip(ours, bare, strict=True))
     print("  ours / bare: {:.1f} of the time, {:.1f} of the processor time, {:.1f} of the memory".format(*ratios))

@@ -242,4 +242,4 @@ _LOGGED_IN = {
 
 def _units(story: Story) -> Sequence[Unit]:
     app = story.stage.app
-    return read_units(example("units.csv"), app.planner.naming, app.store).items
+    return list(read_units(example("units.csv"), app.planner.naming, app.store).items)

@@ -8,7 +8,11 @@ its names would be wrong.
 from __future__ import annotations
 
 import codecs
+import io
+from collections.abc import Iterator
+from typing import IO
 
+from provisioner.core.api.errors import InputError
 from provisioner.core.model.text import Text
 from provisioner.manifest.damage import strangeness
 from provisioner.manifest.findings import WHOLE_FILE, WHOLE_LINE, Findings
@@ -21,6 +25,9 @@ MACINTOSH = "mac_turkish"
 SAMPLE = 8192
 MOST_CONTROLS = 0.05
 
+#: How much of a file is read at once.
+_PIECE = 64 * 1024
+
 _CONTROLS = bytes({*range(0x20), 0x7F} - set(b"\t\n\r\f\x1a"))
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16", codecs.BOM_UTF8: "utf-8-sig"}
 
@@ -30,42 +37,76 @@ def decode(data: bytes, findings: Findings) -> str:
 
     Raises:
 
+        InputError: See :func:`encoding_of`.
+    """
+    return data.decode(encoding_of(io.BytesIO(data), findings))
+
+
+def encoding_of(file: IO[bytes], findings: Findings) -> str:
+    """Return the encoding of a file. UTF-8 and UTF-16 are read in pieces, and other encodings at once.
+
+    Raises:
+
         InputError: It is empty, no text, or its lines are encoded in different ways; each line of the smaller part is
             named.
     """
-    if not data.strip():
+    if not any(piece.strip() for piece in _pieces(file)):
         raise findings.stop(None, WHOLE_FILE, Text("the file is empty"))
+    sample = next(_pieces(file))[:SAMPLE]
     for mark, encoding in _MARKS.items():
-        if data.startswith(mark):
-            return _decode_marked(data, encoding, findings)
-    if _is_binary(data):
+        if sample.startswith(mark):
+            if not _is_in(file, encoding):
+                raise _wrongly_marked(_whole(file), encoding, findings)
+            return encoding
+    if _is_binary(sample):
         raise findings.stop(
             None,
             WHOLE_FILE,
             Text("it is not a text file; save the list as CSV in UTF-8, or as a workbook with the extension .xlsx"),
         )
+    return "utf-8" if _is_in(file, "utf-8") else _unmarked_encoding(_whole(file), findings)
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    file.seek(0)
+    while piece := file.read(_PIECE):
+        yield piece
+
+
+def _whole(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+def _is_in(file: IO[bytes], encoding: str) -> bool:
+    """Whether a file is valid in an encoding."""
+    decoder = codecs.getincrementaldecoder(encoding)()
     try:
-        return data.decode("utf-8")
+        for piece in _pieces(file):
+            decoder.decode(piece)
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        return _decode_unmarked(data, findings)
+        return False
+    return True
 
 
-def _is_binary(data: bytes) -> bool:
-    sample = data[:SAMPLE]
+def _is_binary(sample: bytes) -> bool:
     return len(sample) - len(sample.translate(None, _CONTROLS)) > MOST_CONTROLS * len(sample)
 
 
-def _decode_marked(data: bytes, encoding: str, findings: Findings) -> str:
+def _wrongly_marked(data: bytes, encoding: str, findings: Findings) -> InputError:
+    """Return the error for a file that isn't in the encoding of its mark."""
+    line = None
     try:
-        return data.decode(encoding)
+        data.decode(encoding)
     except UnicodeDecodeError as error:
-        what = Text("it starts like {encoding} but is not valid {encoding}", {"encoding": encoding})
         line = data.count(b"\n", 0, error.start) + 1
-        raise findings.stop(line, WHOLE_LINE, what) from None
+    what = Text("it starts like {encoding} but is not valid {encoding}", {"encoding": encoding})
+    return findings.stop(line, WHOLE_LINE, what)
 
 
-def _decode_unmarked(data: bytes, findings: Findings) -> str:
-    """Return text that is not UTF-8 throughout."""
+def _unmarked_encoding(data: bytes, findings: Findings) -> str:
+    """Return the encoding of text that is not UTF-8 throughout."""
     telling = {number: line for number, line in enumerate(data.split(b"\n"), start=1) if not line.isascii()}
     unicode_lines = [number for number, line in telling.items() if _fits(line, "utf-8")]
     turkish_lines = sorted(telling.keys() - set(unicode_lines))
@@ -83,14 +124,14 @@ def _decode_unmarked(data: bytes, findings: Findings) -> str:
             WHOLE_LINE,
             Text("the file is read as {encoding}; check that the names are correct", {"encoding": MACINTOSH}),
         )
-        return data.decode(MACINTOSH)
+        return MACINTOSH
     for number in turkish_lines:
         if not _fits(telling[number], TURKISH):
             findings.add(
                 number, WHOLE_LINE, Text("the line is neither in utf-8 nor in {turkish}", {"turkish": TURKISH})
             )
     findings.check()
-    return data.decode(TURKISH)
+    return TURKISH
 
 
 def _is_macintosh(data: bytes) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Generic, TypeVar
 
 import attrs
@@ -18,7 +18,7 @@ class Manifest(Generic[ItemT]):
 
     #: The file's name, as it was given.
     file: str
-    items: Sequence[ItemT]
+    items: Collection[ItemT]
     #: The line of each item by its key, counted from 1, if it can be told.
     lines: Mapping[str, int | None]
     #: What may be right, and should be looked at, in the order of the lines.

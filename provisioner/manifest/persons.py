@@ -13,8 +13,9 @@ from provisioner.core.model.unit_paths import UnitLookup
 from provisioner.manifest import cross_checks
 from provisioner.manifest.findings import Findings
 from provisioner.manifest.manifest import Manifest
-from provisioner.manifest.rows import read_rows
-from provisioner.manifest.shape import WORD, Column, Row, Shape, sound_rows
+from provisioner.manifest.rows import staged_rows
+from provisioner.manifest.shape import WORD, Column, Shape
+from provisioner.manifest.staged import StagedItems, StagedLines, StagedRows
 
 PERSONS = Shape(
     table="person",
@@ -63,45 +64,48 @@ def read_persons(path: Path, records: KnownPeople | None = None) -> Manifest[Per
     Raises:
 
         InputError: Something in it is wrong; every problem is named, with its line and column.
+
+        StoreError: The folder for temporary files can't be written to.
     """
     findings = Findings(str(path))
-    all_rows = read_rows(path, PERSONS, findings)
-    rows = sound_rows(all_rows, PERSONS, findings)
-    for row in rows:
-        if row.values["supervisor"] == row.values["id"]:
-            findings.add(row.line, "supervisor", Text("nobody is their own supervisor"))
+    rows = staged_rows(path, PERSONS, findings)
+    for line, _ in rows.values("id", where="supervisor = id"):
+        findings.add(line, "supervisor", Text("nobody is their own supervisor"))
     cross_checks.warn_of_lost_zeros(rows, ("id", "unit", "supervisor"), findings)
     for column in ("mobile", "other_mobile"):
-        cross_checks.warn_of_shared_numbers(rows, "id", column, findings)
+        cross_checks.warn_of_shared_numbers(rows, column, findings)
     if records:
-        _compare(rows, {row.values["id"] for row in all_rows}, records, findings)
+        _compare(rows, records, findings)
     findings.check()
-    persons = [
-        Person(
-            id=row.values["id"],
-            name=row.values["name"],
-            unit=row.values["unit"] or None,
-            title=row.values["title"],
-            mobile=row.values["mobile"] or None,
-            supervisor=row.values["supervisor"] or None,
-            other_mobile=row.values["other_mobile"] or None,
-        )
-        for row in rows
-    ]
     return Manifest(
         file=findings.file,
-        items=persons,
-        lines={row.values["id"]: row.line for row in rows},
+        items=StagedItems(rows, PERSONS.names, _person),
+        lines=StagedLines(rows),
         warnings=findings.warnings,
     )
 
 
-def _compare(rows: Sequence[Row], in_file: Iterable[str], records: KnownPeople, findings: Findings) -> None:
+def _person(values: Sequence[str]) -> Person:
+    id_, name, unit, title, mobile, supervisor, other_mobile = values
+    return Person(
+        id=id_,
+        name=name,
+        unit=unit or None,
+        title=title,
+        mobile=mobile or None,
+        supervisor=supervisor or None,
+        other_mobile=other_mobile or None,
+    )
+
+
+def _compare(rows: StagedRows, records: KnownPeople, findings: Findings) -> None:
     """Warn of what refers to nothing that is known. A list may be a part of the staff, so it is not refused."""
-    cross_checks.warn_of_same_but_zeros(rows, "id", records.persons.get_many, findings)
-    supervisors = {row.values["supervisor"] for row in rows} - {""}
-    known = [*records.persons.get_many(supervisors), *in_file]
-    cross_checks.warn_of_unknown(rows, "supervisor", known, cross_checks.no_person, findings)
+
+    def known_persons(ids: Iterable[str]) -> Iterable[str]:
+        wanted = list(ids)
+        return {*records.persons.get_many(wanted), *rows.keys_among(wanted)}
+
+    cross_checks.warn_of_same_but_zeros(rows, records.persons.get_many, findings)
+    cross_checks.warn_of_unknown(rows, "supervisor", known_persons, cross_checks.no_person, findings)
     if records.units.exist():
-        units = records.units.get_many({row.values["unit"] for row in rows} - {""})
-        cross_checks.warn_of_unknown(rows, "unit", units, cross_checks.no_unit, findings)
+        cross_checks.warn_of_unknown(rows, "unit", records.units.get_many, cross_checks.no_unit, findings)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
+import shutil
 import tomllib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import IO
 
 from provisioner.core.model.quotations import toml_problem
 from provisioner.core.model.text import Text
-from provisioner.manifest.encoding import decode
+from provisioner.manifest.encoding import decode, encoding_of
 from provisioner.manifest.findings import WHOLE_FILE, WHOLE_LINE, Findings
 from provisioner.manifest.records import Record, read_table
-from provisioner.manifest.shape import Row, Shape, tidy
+from provisioner.manifest.shape import Row, Shape, is_sound, tidy
+from provisioner.manifest.staged import StagedRows
 
 #: How the names of files end that are read as lists.
 ENDINGS = (".csv", ".toml", ".xlsx")
@@ -24,17 +30,19 @@ DELIMITERS = ",;\t"
 #: Excel takes the delimiter from such a first line, and writes it too.
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[;,\t]*(?:\r\n|\r|\n)', re.IGNORECASE)
 
-#: A line with its end. A stream of the text would need four bytes for each character.
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-
 #: What a TOML list begins with, after comments. No header of a table begins so.
 _TOML_TABLE = re.compile(r"\ufeff?(?:\s*(?:#[^\n]*)?\n)*\s*\[")
 #: What a workbook begins with: it is a ZIP archive.
 _ARCHIVE = b"PK\x03\x04"
 
+#: How many octets of a copy are kept in memory.
+_IN_MEMORY = 256 * 1024
 
-def read_rows(path: Path, shape: Shape, findings: Findings, data: bytes | None = None) -> list[Row]:
-    """Return the lines of a file, and note what is wrong with its form.
+
+def staged_rows(path: Path, shape: Shape, findings: Findings, data: bytes | None = None) -> StagedRows:
+    """Return the lines of a file, and note what is wrong with each by itself, and which keys are repeated.
+
+    A CSV file is read line by line, so it may have any length. A TOML file or a workbook is read at once.
 
     Args:
 
@@ -49,17 +57,35 @@ def read_rows(path: Path, shape: Shape, findings: Findings, data: bytes | None =
     Raises:
 
         InputError: It cannot be read at all.
+
+        StoreError: The folder for temporary files can't be written to.
     """
+    rows = StagedRows(shape, ((row, is_sound(row, shape, findings)) for row in _read_rows(path, shape, findings, data)))
+    for repeated in rows.exclude_repeated_keys():
+        values = {"value": repeated.value, "line": repeated.first_line}
+        findings.add(repeated.line, rows.key, Text("{value} is also in line {line}", values))
+    return rows
+
+
+def _read_rows(path: Path, shape: Shape, findings: Findings, data: bytes | None) -> Iterator[Row]:
     if data is None:
-        return _rows(_read(path, findings), path.suffix.lower(), shape, findings)
-    return _rows(data, _suffix_for(data, findings), shape, findings)
+        with _copy(path, findings) as file:
+            yield from _rows(file, path.suffix.lower(), shape, findings)
+    else:
+        yield from _rows(io.BytesIO(data), _suffix_for(data, findings), shape, findings)
 
 
-def _read(path: Path, findings: Findings) -> bytes:
+def _copy(path: Path, findings: Findings) -> IO[bytes]:
+    """Return a private copy of a file: it is read several times, and a pipe can't be, and others may change it."""
+    copy = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed by the reader
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            shutil.copyfileobj(file, copy)
     except OSError as error:
+        copy.close()
         raise findings.stop(None, WHOLE_FILE, Text("it cannot be read: {reason}", {"reason": error.strerror})) from None
+    copy.seek(0)
+    return copy
 
 
 def _suffix_for(data: bytes, findings: Findings) -> str:
@@ -69,26 +95,46 @@ def _suffix_for(data: bytes, findings: Findings) -> str:
     return ".toml" if _TOML_TABLE.match(decode(data, Findings(findings.file))) else ".csv"
 
 
-def _rows(data: bytes, suffix: str, shape: Shape, findings: Findings) -> list[Row]:
+def _rows(file: IO[bytes], suffix: str, shape: Shape, findings: Findings) -> Iterator[Row]:
     match suffix:
         case ".xlsx":
             from provisioner.manifest.workbook import read_workbook
 
-            return list(read_table(read_workbook(data, findings), shape, findings))
+            return read_table(read_workbook(file.read(), findings), shape, findings)
         case ".toml":
-            return list(_toml_rows(decode(data, findings), shape, findings))
+            return _toml_rows(decode(file.read(), findings), shape, findings)
         case _:
-            return list(read_table(_csv_records(decode(data, findings), findings), shape, findings))
+            encoding = encoding_of(file, findings)
+            file.seek(0)
+            text = io.TextIOWrapper(file, encoding, newline="")
+            return read_table(_csv_records(text, findings), shape, findings)
 
 
-def _csv_records(text: str, findings: Findings) -> Iterator[Record]:
-    """Yield each record, with the line it begins in."""
-    separator = _SEPARATOR_LINE.match(text)
+def _csv_records(text: Iterator[str], findings: Findings) -> Iterator[Record]:
+    """Yield each record, with the line it begins in.
+
+    Args:
+
+        text: The lines, with their ends.
+
+        findings: Takes what is wrong.
+    """
+    beginning = [next(text, "")]
+    separator = _SEPARATOR_LINE.fullmatch(beginning[0])
     if separator:
-        text, above, delimiter = text[separator.end() :], 1, separator[1]
+        above, delimiter, beginning = 1, separator[1], []
     else:
-        above, delimiter = 0, max(DELIMITERS, key=text.lstrip().partition("\n")[0].count)
-    reader = csv.reader((line[0] for line in _LINE.finditer(text)), delimiter=delimiter, strict=True)
+        beginning += _until_filled(text) if not beginning[0].strip() else ()
+        above, delimiter = 0, max(DELIMITERS, key=beginning[-1].lstrip().count)
+    last = ""
+
+    def lines() -> Iterator[str]:
+        nonlocal last
+        for line in chain(beginning, text):
+            last = line
+            yield line
+
+    reader = csv.reader(lines(), delimiter=delimiter, strict=True)
     widest, cells = 0, list[str]()
     while True:
         line = reader.line_num + 1 + above
@@ -101,9 +147,17 @@ def _csv_records(text: str, findings: Findings) -> Iterator[Record]:
         else:
             widest = max(widest, len(cells))
             yield Record(line, cells)
-    if text and text[-1] not in "\r\n" and len(cells) < widest:
+    if last and last[-1] not in "\r\n" and len(cells) < widest:
         short = Text("the last line is shorter than others and has no line end; the file may be truncated")
         findings.warn(reader.line_num + above, WHOLE_LINE, short)
+
+
+def _until_filled(text: Iterator[str]) -> Iterator[str]:
+    """Yield lines up to the first one that isn't blank."""
+    for line in text:
+        yield line
+        if line.strip():
+            return
 
 
 def _toml_rows(text: str, shape: Shape, findings: Findings) -> Iterator[Row]:

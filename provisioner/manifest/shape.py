@@ -91,30 +91,17 @@ def tidy(value: str) -> str:
     return damage.composed(" ".join(value.split()))
 
 
-def sound_rows(rows: Sequence[Row], shape: Shape, findings: Findings) -> list[Row]:
-    """Return the rows whose values are all right, each key once; note what is wrong with the others."""
-    key = shape.columns[0].name
-    first_lines: dict[str, int | None] = {}
-    sound = []
-    for row in rows:
-        before = len(findings.problems)
-        plain = damage.is_plain(" ".join(row.values.values()))
-        for column in shape.columns:
-            given = row.values[column.name]
-            if not given and not column.required:
-                continue
-            if objection := column.objection(given, plain=plain):
-                if not findings.has(row.line, column.name):
-                    findings.add(row.line, column.name, objection)
-            elif not plain and (suspicion := damage.suspicion(given)):
-                findings.warn(row.line, column.name, suspicion)
-        value = row.values[key]
-        if value in first_lines:
-            findings.add(
-                row.line, key, Text("{value} is also in line {line}", {"value": value, "line": first_lines[value]})
-            )
-        elif value:
-            first_lines[value] = row.line
-        if len(findings.problems) == before:
-            sound.append(row)
-    return sound
+def is_sound(row: Row, shape: Shape, findings: Findings) -> bool:
+    """Whether the values of a row are all right; note what is wrong with it."""
+    before = len(findings.problems)
+    plain = damage.is_plain(" ".join(row.values.values()))
+    for column in shape.columns:
+        given = row.values[column.name]
+        if not given and not column.required:
+            continue
+        if objection := column.objection(given, plain=plain):
+            if not findings.has(row.line, column.name):
+                findings.add(row.line, column.name, objection)
+        elif not plain and (suspicion := damage.suspicion(given)):
+            findings.warn(row.line, column.name, suspicion)
+    return len(findings.problems) == before

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from provisioner.core.engine.ports import Records
@@ -14,8 +14,9 @@ from provisioner.core.model.unit_paths import with_all_above
 from provisioner.manifest import cross_checks, keys
 from provisioner.manifest.findings import Findings
 from provisioner.manifest.manifest import Manifest
-from provisioner.manifest.rows import read_rows
-from provisioner.manifest.shape import WORD, Column, Form, Row, Shape, sound_rows
+from provisioner.manifest.rows import staged_rows
+from provisioner.manifest.shape import WORD, Column, Form, Shape
+from provisioner.manifest.staged import StagedLines, StagedRows
 
 KIND = Form(
     re.compile(r"[a-z][a-z_-]*"),
@@ -56,96 +57,88 @@ def read_units(path: Path, naming: Naming, records: Records, *, data: bytes | No
     Raises:
 
         InputError: Something in it is wrong; every problem is named, with its line and column.
+
+        StoreError: The folder for temporary files can't be written to.
     """
     findings = Findings(str(path))
-    all_rows = read_rows(path, UNITS, findings, data)
-    rows = sound_rows(all_rows, UNITS, findings)
+    rows = staged_rows(path, UNITS, findings, data)
     logins = _logins(rows, naming, findings)
     _check_known_logins(rows, logins, records, findings)
-    _check_tree(rows, {row.values["code"] for row in all_rows}, records, findings)
+    _check_tree(rows, records, findings)
     _look_for_doubts(rows, records, findings)
     findings.check()
     units = [
         Unit(
-            code=row.values["code"],
-            name=row.values["name"],
-            kind=row.values["kind"],
-            parent=row.values["parent"] or None,
-            login=logins.get(row.values["code"]),
-            custodian=row.values["custodian"] or None,
+            code=code,
+            name=name,
+            kind=kind,
+            parent=parent or None,
+            login=logins.get(code),
+            custodian=custodian or None,
         )
-        for row in rows
+        for _, code, name, kind, parent, custodian in rows.values("code", "name", "kind", "parent", "custodian")
     ]
-    return Manifest(
-        file=findings.file,
-        items=units,
-        lines={row.values["code"]: row.line for row in rows},
-        warnings=findings.warnings,
-    )
+    return Manifest(file=findings.file, items=units, lines=StagedLines(rows), warnings=findings.warnings)
 
 
-def _look_for_doubts(rows: Sequence[Row], records: Records, findings: Findings) -> None:
+def _look_for_doubts(rows: StagedRows, records: Records, findings: Findings) -> None:
     """Warn of what may be right and looks as if a spreadsheet had changed it."""
     cross_checks.warn_of_lost_zeros(rows, ("code", "parent", "custodian"), findings)
-    cross_checks.warn_of_same_but_zeros(rows, "code", records.units.get_many, findings)
+    cross_checks.warn_of_same_but_zeros(rows, records.units.get_many, findings)
     cross_checks.warn_of_gaps(rows, "parent", findings)
-    known = records.persons.get_many({row.values["custodian"] for row in rows} - {""})
+    known = set(records.persons.get_many({custodian for custodian, _ in rows.first_lines("custodian")}))
     if known:  # otherwise a personnel system knows them, or persons are imported later
-        cross_checks.warn_of_unknown(rows, "custodian", known, cross_checks.no_person, findings)
+        cross_checks.warn_of_unknown(rows, "custodian", known.intersection, cross_checks.no_person, findings)
 
 
-def _logins(rows: Iterable[Row], naming: Naming, findings: Findings) -> dict[str, str]:
+def _logins(rows: StagedRows, naming: Naming, findings: Findings) -> dict[str, str]:
     """Return the login of each unit that has one, by the unit's code."""
     logins: dict[str, str] = {}
     first_lines: dict[str, int | None] = {}
-    for row in rows:
-        given = row.values["login"]
-        if not given:
-            continue
+    for line, code, given in rows.values("code", "login", where="login <> ''"):
         try:
             login = naming.login(given)
         except ValueError:
-            findings.add(row.line, "login", Text("{login} is not a valid login", {"login": given}))
+            findings.add(line, "login", Text("{login} is not a valid login", {"login": given}))
             continue
         if login in first_lines:
             where = {"value": login, "line": first_lines[login]}
-            findings.add(row.line, "login", Text("{value} is also in line {line}", where))
-        first_lines.setdefault(login, row.line)
-        logins[row.values["code"]] = login
+            findings.add(line, "login", Text("{value} is also in line {line}", where))
+        first_lines.setdefault(login, line)
+        logins[code] = login
     return logins
 
 
-def _check_known_logins(rows: Iterable[Row], logins: Mapping[str, str], records: Records, findings: Findings) -> None:
+def _check_known_logins(rows: StagedRows, logins: Mapping[str, str], records: Records, findings: Findings) -> None:
     """Check that no account would be renamed, and none taken from another unit."""
     mine = records.accounts.of_units(logins)
     others = records.accounts.get_many(logins.values())
-    for row in rows:
-        code = row.values["code"]
+    for line, code in rows.values("code", where="login <> ''"):
         login = logins.get(code)
         if login and code in mine and mine[code].login != login:
             known = {"login": mine[code].login}
-            findings.add(row.line, "login", Text("the unit has the account {login}, which cannot be renamed", known))
+            findings.add(line, "login", Text("the unit has the account {login}, which cannot be renamed", known))
         elif login and login in others and others[login].unit != code:
             taken = {"login": login, "unit": others[login].unit}
-            findings.add(row.line, "login", Text("{login} is the account of unit {unit}", taken))
+            findings.add(line, "login", Text("{login} is the account of unit {unit}", taken))
 
 
-def _check_tree(rows: Sequence[Row], in_file: set[str], records: Records, findings: Findings) -> None:
+def _check_tree(rows: StagedRows, records: Records, findings: Findings) -> None:
     """Check that every parent is there, and that nothing is above itself.
 
     Units that are only known may hang below units of the file, so those above are followed up to the top.
     """
-    parents = {row.values["code"]: row.values["parent"] for row in rows}
+    in_file = set(rows.keys())
+    parents = {code: parent for _, code, parent in rows.values("code", "parent")}
     above = with_all_above(set(parents.values()) - {""}, records.units, apart_from=in_file)
     known = {code: unit.parent or "" for code, unit in above.items() if not unit.removed_at}
-    for row in rows:
-        parent = row.values["parent"]
+    for line, parent in rows.values("parent"):
         if parent and parent not in in_file and parent not in known:
-            findings.add(row.line, "parent", Text("there is no unit {parent}", {"parent": parent}))
+            findings.add(line, "parent", Text("there is no unit {parent}", {"parent": parent}))
     looping = _looping({**known, **parents})
-    for row in rows:
-        if row.values["code"] in looping:
-            findings.add(row.line, "parent", Text("the unit would be above itself"))
+    for line, code in rows.values("code"):
+        if code in looping:
+            findings.add(line, "parent", Text("the unit would be above itself"))
 
 
 def _looping(parents: Mapping[str, str]) -> set[str]:

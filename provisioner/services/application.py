@@ -5,7 +5,7 @@ A service is imported when it is asked for: a command needs a few of them, and e
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -543,15 +543,17 @@ class Application:
     def _remove_units(self, codes: Iterable[str], *, actor: str) -> None:
         self._tell(self.store.units.remove(codes, actor=actor))
 
-    def _save_persons(self, persons: Iterable[Person], *, actor: str) -> None:
+    def _save_persons(self, persons: Collection[Person], *, actor: str) -> None:
         self._tell(self.store.persons.save(persons, actor=actor))
 
     def _confirm_number(self, person: Person, *, actor: str) -> None:
         self._tell(self.store.persons.confirm_number(person, actor=actor))
 
     def _tell(self, events: Iterable[Event]) -> None:
-        for event in events:
-            self.plugins.observe(event)
+        """Tell the observers of the events of a list. If there are none, the events aren't made again."""
+        if self.plugins.observe_lists:
+            for event in events:
+                self.plugins.observe(event)
 
     def sweep(self, *, clock_confirmed_by: str | None = None) -> Sweep:
         """Return a sweep over everything that is due now.

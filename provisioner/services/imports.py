@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import islice
 
 import attrs
 
@@ -16,7 +17,11 @@ from provisioner.services.attribute_updates import affected, codes_affected_belo
 from provisioner.services.persons import changed_persons
 from provisioner.services.runs import Run, RunPreview, Runs
 from provisioner.services.units import changed_units
+from provisioner.spool import Spool
 from provisioner.store import Store
+
+#: How many persons are looked at together.
+_PAGE = 500
 
 
 @attrs.frozen(kw_only=True)
@@ -25,7 +30,7 @@ class Import:
 
     #: The units or persons that are new or changed.
     units: tuple[Unit, ...] = ()
-    persons: tuple[Person, ...] = ()
+    persons: Collection[Person] = ()
     #: The operations that bring the open accounts of changed ones up to date.
     plan: Plan = attrs.Factory(Plan)
 
@@ -89,7 +94,7 @@ class Imports:
 
         Args:
 
-            persons: The persons.
+            persons: The persons, each once. There can be any number of them.
 
             initiator: Who imports them, and why.
 
@@ -97,11 +102,15 @@ class Imports:
 
             DeniedError: The initiator may not; the cure says who may.
         """
-        changed = changed_persons(self.store, self.authority, persons, actor=initiator.actor)
-        known = self.store.persons.get_many([person.id for person in changed])
-        followed = {person.id: person for person in changed if is_followed(known.get(person.id), person)}
-        accounts = self.store.accounts.open_with(followed)
-        return Import(persons=tuple(changed), plan=self._updates(self._planner_with(followed), accounts, initiator))
+        changed, accounts, followed = Spool[Person](), list[Account](), dict[str, Person]()
+        changes = changed_persons(self.store, self.authority, persons, actor=initiator.actor)
+        while page := list(islice(changes, _PAGE)):
+            changed.extend(after for _, after in page)
+            known = {after.id: after for before, after in page if is_followed(before, after)}
+            found = self.store.accounts.open_with(known)
+            accounts += found
+            followed |= {account.holder: known[account.holder] for account in found if account.holder}
+        return Import(persons=changed, plan=self._updates(self._planner_with(followed), accounts, initiator))
 
     def preview(self, found: Import, *, viewer: str) -> RunPreview:
         """Return what the run would do; see :meth:`~provisioner.services.runs.Runs.preview`."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 
 import attrs
 
@@ -19,6 +20,9 @@ from provisioner.services.parts import Clock
 from provisioner.services.recent_people import RecentPeople
 from provisioner.store import Store
 
+#: How many persons are compared at once.
+_PAGE = 500
+
 
 def require_administrator(authority: Authority, actor: str) -> None:
     """Check that somebody may change the data of persons.
@@ -30,8 +34,12 @@ def require_administrator(authority: Authority, actor: str) -> None:
     authority.require(actor, {Role.ADMINISTRATOR})
 
 
-def changed_persons(store: Store, authority: Authority, persons: Iterable[Person], *, actor: str) -> list[Person]:
-    """Return those of these persons who are new, or not known as they are here.
+def changed_persons(
+    store: Store, authority: Authority, persons: Iterable[Person], *, actor: str
+) -> Iterator[tuple[Person | None, Person]]:
+    """Yield those of these persons who are new, or not known as they are here, each after the record that is known.
+
+    A page of them is compared at a time, so the list can have any length.
 
     Args:
 
@@ -49,12 +57,14 @@ def changed_persons(store: Store, authority: Authority, persons: Iterable[Person
             own requests.
     """
     require_administrator(authority, actor)
-    persons = list(persons)
-    known = store.persons.get_many([person.id for person in persons])
-    given = {person.id: person.confirmed_as(known.get(person.id)) for person in persons}
-    changed = [person for person_id, person in given.items() if known.get(person_id) != person]
-    SeparationOfDuties(authority).require_for_persons(actor, known, changed)
-    return changed
+    rest = iter(persons)
+    while page := list(islice(rest, _PAGE)):
+        known = store.persons.get_many([person.id for person in page])
+        given = {person.id: person.confirmed_as(known.get(person.id)) for person in page}
+        changed = [person for person_id, person in given.items() if known.get(person_id) != person]
+        SeparationOfDuties(authority).require_for_persons(actor, known, changed)
+        for person in changed:
+            yield known.get(person.id), person
 
 
 @attrs.frozen(kw_only=True)
@@ -122,7 +132,8 @@ class Persons:
 
             StoreError: Nothing was written.
         """
-        changed = changed_persons(self.store, self.authority, persons, actor=actor)
+        given = {person.id: person for person in persons}
+        changed = [person for _, person in changed_persons(self.store, self.authority, given.values(), actor=actor)]
         if changed and not dry_run:
             self.write(changed, actor=actor)
         return changed

@@ -267,7 +267,7 @@ class UnitList:
                 open_accounts.setdefault(account.unit, []).append(account)
         return _Known({unit.code: unit for unit in self.store.units.all()}, accounts, open_accounts)
 
-    def _missing(self, units: Sequence[Unit], known: _Known, actor: str) -> list[str]:
+    def _missing(self, units: Collection[Unit], known: _Known, actor: str) -> list[str]:
         """Return the codes of units that have an open account and should have none."""
         kept = _with_all_above({unit.code: unit for unit in units}, known.units)
         missing = sorted(known.open_accounts.keys() - kept)
@@ -276,7 +276,7 @@ class UnitList:
 
     def _plans(
         self,
-        units: Sequence[Unit],
+        units: Collection[Unit],
         closing: Collection[str],
         known: _Known,
         hand_over: bool,

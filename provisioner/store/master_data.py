@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Generic, TypeVar
 
 import attrs
 from sqlalchemy import Connection, and_, bindparam, or_, select, update
@@ -14,6 +13,7 @@ from provisioner.core.api.events import Event
 from provisioner.core.engine.master_data import number_confirmed, person_event, unit_event, unit_removed
 from provisioner.core.model import AccountKind, AccountState, Person, Unit
 from provisioner.core.model.mobile import MobileMark
+from provisioner.spool import Spool
 from provisioner.store import schedule
 from provisioner.store.audit.canonical import canonical
 from provisioner.store.audit.chain import AuditLogWriter
@@ -24,8 +24,6 @@ from provisioner.store.db.tables import accounts, operations, persons, units
 from provisioner.store.db.transaction import DriverTransaction
 from provisioner.store.known_persons import persons_among
 from provisioner.store.tree import require_tree
-
-ItemT = TypeVar("ItemT")
 
 _UNITS = select(units)
 _PUT_UNIT = put(units)
@@ -46,22 +44,19 @@ _PUT_PERSON = put(persons)
 
 
 @attrs.frozen
-class ListedEvents(Generic[ItemT]):
-    """The events of the items of a list. Each is made again when it is asked for, because all of them need much memory.
+class ListedEvents:
+    """The events of a list. They are made again when they are asked for, because all of them need much memory.
 
     Args:
 
-        items: What changed.
-
-        event: Returns the event of an item, always the same.
+        make: Makes the events, always the same ones.
     """
 
-    items: Collection[ItemT]
-    event: Callable[[ItemT], Event]
+    make: Callable[[], Iterator[Event]]
 
     def __iter__(self) -> Iterator[Event]:
-        """Yield the events in the order of the items."""
-        return map(self.event, self.items)
+        """Yield the events in the order of the list."""
+        return self.make()
 
 
 def save_units(connection: Connection, given: Mapping[str, Unit], *, at: datetime, actor: str) -> Iterable[Event]:
@@ -96,7 +91,7 @@ def save_units(connection: Connection, given: Mapping[str, Unit], *, at: datetim
         login = logins.get(unit.code, "")
         return unit_event(before.get(unit.code), unit, at=at, actor=actor, login=login)
 
-    return _recorded(connection, ListedEvents(changed, event))
+    return _recorded(connection, ListedEvents(lambda: map(event, changed)))
 
 
 def remove_units(connection: Connection, codes: Collection[str], *, at: datetime, actor: str) -> Iterable[Event]:
@@ -128,21 +123,22 @@ def remove_units(connection: Connection, codes: Collection[str], *, at: datetime
     def event(unit: Unit) -> Event:
         return unit_removed(unit, at=at, actor=actor, login=logins.get(unit.code, ""))
 
-    return _recorded(connection, ListedEvents(removed.values(), event))
+    return _recorded(connection, ListedEvents(lambda: map(event, removed.values())))
 
 
 def save_persons(
-    connection: Connection, given: Mapping[str, Person], *, at: datetime, actor: str, mark: MobileMark
+    connection: Connection, given: Collection[Person], *, at: datetime, actor: str, mark: MobileMark
 ) -> Iterable[Event]:
     """Write those of these persons who are new or changed, and return what is in the audit log of it.
 
-    A confirmation is for one number, and comes only from :func:`confirm_number`.
+    They are compared and written page by page, so that memory doesn't depend on their number. A confirmation is for one
+    number, and comes only from :func:`confirm_number`.
 
     Args:
 
         connection: One on which a writing transaction has begun.
 
-        given: The persons, by id.
+        given: The persons, each once.
 
         at: When they change.
 
@@ -154,17 +150,29 @@ def save_persons(
 
         StoreError: A number cannot be marked.
     """
-    known = {person.id: person for person in persons_among(connection, given)}
-    kept = (person.confirmed_as(known.get(id_)) for id_, person in given.items())
-    changed = [person for person in kept if known.get(person.id) != person]
-    if not changed:
-        return ()
-    run(connection, _PUT_PERSON, map(as_row, changed))
+    audit_log = AuditLogWriter(DriverTransaction(connection))
+    known = Spool[Person | None]()
 
-    def event(person: Person) -> Event:
-        return person_event(known.get(person.id), person, at=at, actor=actor, mark=mark)
+    def event(change: tuple[Person | None, Person]) -> Event:
+        before, after = change
+        return person_event(before, after, at=at, actor=actor, mark=mark)
 
-    return _recorded(connection, ListedEvents(changed, event))
+    for page in chunks(given):
+        found = {person.id: person for person in persons_among(connection, [person.id for person in page])}
+        before = [found.get(person.id) for person in page]
+        known.extend(before)
+        changes = list(_changes(before, page))
+        run(connection, _PUT_PERSON, [as_row(after) for _, after in changes])
+        _record(audit_log, map(event, changes))
+    return ListedEvents(lambda: map(event, _changes(known, given)))
+
+
+def _changes(known: Iterable[Person | None], given: Iterable[Person]) -> Iterator[tuple[Person | None, Person]]:
+    """Yield the persons who are new or changed, each after the known record of the same person."""
+    for before, person in zip(known, given, strict=True):
+        after = person.confirmed_as(before)
+        if before != after:
+            yield before, after
 
 
 def confirm_number(
@@ -211,7 +219,11 @@ def _logins(connection: Connection, codes: Iterable[str]) -> Mapping[str, str]:
 def _recorded(connection: Connection, events: Iterable[Event]) -> Iterable[Event]:
     audit_log = AuditLogWriter(DriverTransaction(connection))
     for chunk in chunks(events):
-        for event in chunk:
-            audit_log.add(event, canonical(event))
-        audit_log.store()
+        _record(audit_log, chunk)
     return events
+
+
+def _record(audit_log: AuditLogWriter, events: Iterable[Event]) -> None:
+    for event in events:
+        audit_log.add(event, canonical(event))
+    audit_log.store()

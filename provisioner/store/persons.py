@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 
 from provisioner.core.api.events import Event
@@ -34,12 +34,12 @@ class StoredPersons:
         with self._database.read() as connection:
             return {person.id: person for person in persons_among(connection, dict.fromkeys(ids))}
 
-    def save(self, saved: Iterable[Person], *, actor: str = "") -> Iterable[Event]:
+    def save(self, saved: Collection[Person], *, actor: str = "") -> Iterable[Event]:
         """Add these persons, or write them over those with the same id, each change with its event; all or none.
 
         Args:
 
-            saved: The persons. Those who are known as they are change nothing.
+            saved: The persons, each once. Those who are known as they are change nothing.
 
             actor: Who changes them.
 
@@ -53,12 +53,11 @@ class StoredPersons:
         """
         from provisioner.store import master_data
 
-        given = {person.id: person for person in saved}
-        if not given:
+        if not saved:
             return ()
         with self._database.write() as connection:
             return master_data.save_persons(
-                connection, given, at=self._database.time_on(connection, self._now), actor=actor, mark=self._mobile_mark
+                connection, saved, at=self._database.time_on(connection, self._now), actor=actor, mark=self._mobile_mark
             )
 
     def confirm_number(self, person: Person, *, actor: str) -> Iterable[Event]:

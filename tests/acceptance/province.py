@@ -36,7 +36,7 @@ def rows(file: Path) -> list[dict[str, str]]:
 
 def persons() -> Sequence[Person]:
     """The province's staff."""
-    return read_persons(PERSONS).items
+    return list(read_persons(PERSONS).items)
 
 
 def password_in(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -53,6 +54,71 @@ def test_the_events_of_a_list_are_not_kept_in_memory(store: Store) -> None:
     assert not [one for one in gc.get_objects() if type(one) is PersonAdded and one.actor == "importer"]
     assert [(event.kind, event.actor) for event in events] == [("person_added", "importer")] * len(ids)
     assert [json.loads(canonical(event)) for event in events] == audit_log(store, "person_added")
+
+
+@attrs.frozen
+class ReadPersons(Collection[Person]):
+    """Persons who are made when they are read. Notes how many are in memory when the last one is made."""
+
+    count: int
+    in_memory: list[int] = attrs.field(factory=list)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __contains__(self, person: object) -> bool:
+        return person in list(self)
+
+    def __iter__(self) -> Iterator[Person]:
+        for number in range(self.count):
+            yield Person(id=f"p{number}", name="Ayşe", title=READ)
+        self.in_memory.append(sum(type(one) is Person and one.title == READ for one in gc.get_objects()))
+
+
+#: Tells the persons of a list from others.
+READ = "of a list"
+
+
+def test_a_list_of_persons_is_written_page_by_page(store: Store) -> None:
+    """A list may have a million persons, and memory must not depend on that."""
+    listed = ReadPersons(10 * CHUNK)
+
+    events = store.persons.save(listed, actor="importer")
+
+    assert max(listed.in_memory) <= 4 * CHUNK
+    assert len(audit_log(store, "person_added")) == len(listed)
+    assert [json.loads(canonical(event)) for event in events] == audit_log(store, "person_added")
+
+
+def test_a_later_page_fails_and_nothing_of_the_list_is_written(store: Store) -> None:
+    def broken() -> Iterator[Person]:
+        yield from ReadPersons(3 * CHUNK)
+        raise StoreError("a temporary file cannot be written: full")
+
+    class Broken(ReadPersons):
+        """Persons of whom the last can't be read."""
+
+        def __iter__(self) -> Iterator[Person]:
+            return broken()
+
+    with pytest.raises(StoreError):
+        store.persons.save(Broken(3 * CHUNK), actor="importer")
+
+    assert store.persons.get_many(["p0"]) == {}
+    assert audit_log(store) == []
+    assert store.audit_log.verify_chain() is None
+
+
+def test_events_of_a_changed_list_are_the_same_for_observers(store: Store) -> None:
+    """When they are made again, the store has only the new records, and the events say what was before."""
+    store.persons.save([attrs.evolve(AYSE, id=f"p{number}") for number in range(CHUNK + 2)])
+    kept = [attrs.evolve(AYSE, id="p0"), attrs.evolve(AYSE, id=f"p{CHUNK}")]
+    changed = [attrs.evolve(AYSE, id="p1", name="Ayşe Yılmaz"), attrs.evolve(AYSE, id=f"p{CHUNK + 1}", mobile=None)]
+
+    events = list(store.persons.save([*kept, *changed], actor="importer"))
+
+    assert [getattr(event, "person", "") for event in events] == ["p1", f"p{CHUNK + 1}"]
+    assert [json.loads(canonical(event)) for event in events] == audit_log(store, "person_changed")
 
 
 @pytest.mark.parametrize("field", ["name", "unit", "title", "supervisor"])

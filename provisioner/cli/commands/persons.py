@@ -39,10 +39,11 @@ def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
         manifest = read_persons(file, store)
         session.output.warn(manifest.warnings)
         changed = changed_persons(store, authority, manifest.items, actor=session.actor)
-    if not changed:
+        changes_nothing = next(changed, None) is None
+    if changes_nothing:
         return told_unchanged(session, len(manifest.items), dry_run=dry_run)
     with started(session, dry_run=dry_run) as app:
-        found = app.imports.of_persons(changed, session.initiator(""))
+        found = app.imports.of_persons(manifest.items, session.initiator(""))
         items = (person_document(person, masked) for person in found.persons)
         return imported(session, app, found, items, unchanged=len(manifest.items) - found.size, dry_run=dry_run)
 

@@ -50,6 +50,9 @@ ENTRY_POINT_GROUP = "provisioner.plugins"
 #: The default for the maximum number of simultaneous calls of a target or channel.
 DEFAULT_PARALLEL = 8
 
+#: What the names of the core's own plug-ins begin with.
+_CORE = "core:"
+
 log = Logger(__name__)
 
 GatewayT = TypeVar("GatewayT", bound=Gateway)
@@ -292,6 +295,12 @@ class Plugins:
         """Collect ``cli_commands`` from all plug-ins."""
         found = _set_up(self._manager.hook.cli_commands, "cli_commands")
         return [command for commands in found for command in commands]
+
+    @property
+    def observe_lists(self) -> bool:
+        """Whether anybody observes the events of lists. The core's own observers only wait for operations."""
+        observers = self._manager.hook.operation_event.get_hookimpls()
+        return any(not observer.plugin_name.startswith(_CORE) for observer in observers)
 
     def observe(self, event: Event) -> None:
         """Call every observer, and continue after errors."""

@@ -59,7 +59,7 @@ class SeparationOfDuties:
 
             DeniedError: The actor does; the cure names who could.
         """
-        if not self._authority.enforced:
+        if not known or not self._authority.enforced:
             return
         linked = self._linked(actor)
         for person in changed:

@@ -80,6 +80,8 @@ def masked(number: str | None) -> str | None:
 def _is_one(text: str) -> bool:
     if E164.fullmatch(text):  # one group: most numbers are stored like this
         return True
+    if text.isascii() and text.isdigit():  # one group as well: most numbers in lists are written like this
+        return SHORTEST <= len(text) <= LONGEST
     plain = _PARENTHESES.sub(r" \1 ", text).strip()
     plain = _AREA_SLASH.sub(r"\1 ", plain)
     match = _GROUPED.fullmatch(" ".join(plain.split()))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from json.encoder import encode_basestring
 from operator import attrgetter
 from types import NoneType
@@ -37,6 +37,7 @@ def canonical(event: Event) -> str:
     return printable_json(text if text.isascii() else text.encode(errors="replace").decode())
 
 
+@lru_cache(maxsize=8)
 def iso(time: datetime) -> str:
     """Return an aware time as the audit log writes it."""
     return f"{time.astimezone(UTC).isoformat(timespec='microseconds')[:-6]}Z"
@@ -62,6 +63,8 @@ def _writer(cls: type) -> Callable[[Any], str]:
         writer = _time
     elif issubclass(cls, tuple | list):
         writer = _list
+    elif cls is dict:
+        writer = _dict
     elif attrs.has(cls):
         writer = _object_writer(_names(cls))
     return writer
@@ -85,6 +88,14 @@ def _object_writer(names: Iterable[str]) -> Callable[[Any], str]:
 
 def _list(values: list[Any] | tuple[Any, ...]) -> str:
     return ",".join([_writer(value.__class__)(value) for value in values]).join("[]")
+
+
+def _dict(value: dict[Any, Any]) -> str:
+    try:
+        parts = [f"{encode_basestring(name)}:{_writer(part.__class__)(part)}" for name, part in sorted(value.items())]
+    except TypeError:  # a name is no text, or a value is not for the audit log
+        return _encode(value)
+    return ",".join(parts).join("{}")
 
 
 def _null(_: None) -> str:
