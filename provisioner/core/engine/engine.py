@@ -134,13 +134,14 @@ class Engine:
         """
         if not plan.work:
             return iter(())
+        read_at = self._ahead.now
         self.preflight(plan.work)
         if share := self.holds.excess(plan.work):
             return iter(_operations(self._write_down(self.holds.hold(plan.work, share))))
         work = self._write_down(plan.work)
         if share := self.holds.excess(plan.work, written=True):
             return iter(self._hold_back(work, share))
-        return self._run(work)
+        return self._run(self._ahead.keep_current(work, read_at=read_at))
 
     def releasable(self, run: str, *, actor: str) -> list[PlannedOperation | Operation]:
         """Return what a release of a held run by this person would carry out.

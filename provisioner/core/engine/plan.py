@@ -57,7 +57,7 @@ class PlannedOperation:
     recorded: bool = False
     #: Whether it is continued from the journal, and not requested again.
     resumed: bool = False
-    #: When the rest was read from the store, if it is continued, in seconds of a clock that nobody sets.
+    #: When its people were looked up, and the rest read if it is continued, in seconds of a clock that nobody sets.
     read_at: float | None = attrs.field(default=None, eq=False)
     #: An unfinished operation on the same account that this one replaces.
     superseded: Operation | None = None

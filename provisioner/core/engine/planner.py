@@ -385,7 +385,15 @@ class Planner:
         """Plan operations from the journal again, with a few queries for all; see
         :meth:`Resumption.plan() <provisioner.core.engine.resumption.Resumption.plan>`.
         """
-        return Resumption(records=self.records, people=self.people, placing=self._placing).plan(operations)
+        return self._resumption.plan(operations)
+
+    def with_current_people(
+        self, work: Sequence[PlannedOperation]
+    ) -> list[PlannedOperation | InputError | TargetError]:
+        """Look up the people of planned operations again; see :meth:`Resumption.with_current_people()
+        <provisioner.core.engine.resumption.Resumption.with_current_people>`.
+        """
+        return self._resumption.with_current_people(work)
 
     def require_release(self, operations: Sequence[Operation], actor: str) -> None:
         """Check that an actor may release held operations.
@@ -404,6 +412,10 @@ class Planner:
             if (account := accounts.get(operation.login)) and (unit := units.get(account.unit))
         ]
         self._authorization.require_release(found, actor)
+
+    @property
+    def _resumption(self) -> Resumption:
+        return Resumption(records=self.records, people=self.people, placing=self._placing)
 
     @property
     def _placing(self) -> Placing:

@@ -13,7 +13,7 @@ from provisioner.core.engine.people import LookUp, People
 from provisioner.core.engine.placing import Placing
 from provisioner.core.engine.plan import PlannedOperation, only_ends_sessions
 from provisioner.core.engine.ports import Records
-from provisioner.core.model import Operation
+from provisioner.core.model import Operation, Unit
 from provisioner.core.model.text import Text
 
 #: What is known of nobody.
@@ -70,6 +70,24 @@ class Resumption:
             found.append(planned)
         return found
 
+    def with_current_people(
+        self, work: Sequence[PlannedOperation]
+    ) -> list[PlannedOperation | InputError | TargetError]:
+        """Return planned operations with their people as they are now, or why they can't be begun now.
+
+        Everything else stays as it was planned. The same errors are possible as for :meth:`plan` about people.
+
+        Args:
+
+            work: The operations.
+
+        Raises:
+
+            StoreError: The store can't be read.
+        """
+        people = self.people.look_up(_concerned([planned.operation for planned in work]))
+        return [_known(planned, people) for planned in work]
+
     def _intents(self, operations: Sequence[Operation]) -> Mapping[str, Intent]:
         """Return what each operation wants, by its ID, if its account and unit are known."""
         accounts = self.records.accounts.get_many([operation.login for operation in operations])
@@ -92,13 +110,30 @@ class Resumption:
 
     def _obstacle(self, operation: Operation, intent: Intent, people: LookUp) -> InputError | TargetError | None:
         """Return why an operation can't be carried out to its end."""
-        if error := unanswered(operation, people):
+        if error := _unreached(operation, intent.unit, people):
             return error
-        if problem := without_recipient(operation, intent.unit, people):
-            return InputError([problem])
         if KINDS[operation.kind].delivers and not intent.place.targets:
             return _wrong(operation, Text("it belongs on no target"))
         return self.placing.lacks(operation.kind, intent.place)
+
+
+def _known(work: PlannedOperation, people: LookUp) -> PlannedOperation | InputError | TargetError:
+    """Return a planned operation with these people. Of a person who hands over, what was known is enough."""
+    operation = work.operation
+    if only_ends_sessions(operation):
+        return work
+    if error := _unreached(operation, work.unit, people):
+        return error
+    outgoing = people.persons.get(operation.outgoing or "", work.outgoing)
+    return attrs.evolve(work, holder=people.persons.get(operation.holder or ""), outgoing=outgoing)
+
+
+def _unreached(operation: Operation, unit: Unit, people: LookUp) -> InputError | TargetError | None:
+    """Return why nobody can receive the password of an operation."""
+    if error := unanswered(operation, people):
+        return error
+    problem = without_recipient(operation, unit, people)
+    return InputError([problem]) if problem else None
 
 
 def _wrong(operation: Operation, message: Text) -> InputError:

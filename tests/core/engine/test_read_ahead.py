@@ -182,6 +182,48 @@ def test_what_waited_for_a_thread_is_read_again_when_it_is_old(harness: Harness)
     assert number_of(ahead.current(first)) == OTHER_NUMBER
 
 
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_new_plan_sends_a_password_to_a_number_that_was_replaced_since(
+    place: Place, harness: Harness, concurrency: int
+) -> None:
+    """It waits in the plan, or for a thread."""
+    clock = Clock()
+    harness.engine.concurrency = concurrency
+    harness.engine._ahead = ReadAhead(harness.planner, clock)
+    harness.resume()
+    plan = harness.planner.rotate([harness.account(unit.login or "") for unit in UNITS], INITIATOR)
+    began = 0
+
+    def replace(events: Sequence[Event]) -> None:
+        nonlocal began
+        began += any(isinstance(event, StepBegun) for event in events)
+        if began and clock.now == 0:
+            clock.now = MAX_AGE + 1
+            harness.know(persons=[attrs.evolve(person, mobile=OTHER_NUMBER) for person in PERSONS])
+
+    harness.after_record = replace
+    done = harness.run(plan)
+
+    assert {operation.state for operation in done} == {OperationState.DONE}
+    assert len(place.phones.inbox(OTHER_NUMBER)) >= MANY - concurrency
+
+
+def test_a_new_plan_is_begun_for_a_person_who_is_gone(harness: Harness) -> None:
+    clock = Clock()
+    harness.resume()
+    account = harness.account("b00")
+    [work] = harness.planner.rotate([account], INITIATOR).work
+    ahead = ReadAhead(harness.planner, clock)
+    gone = attrs.evolve(work, operation=attrs.evolve(work.operation, holder="gone"), read_at=0.0)
+
+    clock.now = MAX_AGE + 1
+    left = ahead.current(gone)
+
+    assert isinstance(left, Operation)
+    assert left.error
+    assert left.error.name == "InputError"
+
+
 def test_the_facts_of_many_operations_are_read_with_few_queries(harness: Harness, sizes: list[int]) -> None:
     assert len(list(ReadAhead(harness.planner, Clock()).plan(planned(harness)))) == MANY
     assert sizes == [8, 16]
