@@ -14,7 +14,8 @@ receives. By default, each message is on its phone at once and is reported as de
         wait_until(lambda: operator.phone("+905321234567") == ["hello"])
 
 What concerns the links and not one message: :meth:`~SmppOperator.cut`, :meth:`~SmppOperator.unreachable`,
-:meth:`~SmppOperator.holding_reports`, :attr:`~SmppOperator.ids` and :attr:`~SmppOperator.rate`.
+:meth:`~SmppOperator.holding_reports`, :meth:`~SmppOperator.holding_answers`, :attr:`~SmppOperator.ids` and
+:attr:`~SmppOperator.rate`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from enum import Enum, IntEnum
+from functools import partial
 from typing import Self
 
 import attrs
@@ -263,6 +265,8 @@ class SmppOperator:
     #: The reports that no link has taken.
     _waiting: deque[Report] = attrs.field(factory=deque, init=False, repr=False)
     _holding: bool = attrs.field(default=False, init=False)
+    #: The answers that are held; ``None`` if none are.
+    _held_answers: list[Callable[[], None]] | None = attrs.field(default=None, init=False, repr=False)
     _taken: deque[float] = attrs.field(factory=deque, init=False, repr=False)
     _sequence: int = attrs.field(default=0, init=False)
     _loop: asyncio.AbstractEventLoop = attrs.field(factory=asyncio.new_event_loop, init=False, repr=False)
@@ -341,6 +345,15 @@ class SmppOperator:
         finally:
             self._holding = False
             self._call(self._send_reports)
+
+    @contextmanager
+    def holding_answers(self) -> Iterator[None]:
+        """Keep the answers to all messages until the end of the block."""
+        self._held_answers = []
+        try:
+            yield
+        finally:
+            self._call(self._send_answers)
 
     # -- what a test sees ------------------------------------------------------------------------------------------
 
@@ -464,7 +477,15 @@ class SmppOperator:
         else:
             action(*values)
 
+    def _send_answers(self) -> None:
+        held, self._held_answers = self._held_answers or [], None
+        for answer in held:
+            answer()
+
     def _answer(self, link: Link, sequence: int, one: Part) -> None:
+        if self._held_answers is not None:
+            self._held_answers.append(partial(self._answer, link, sequence, one))
+            return
         reaction = one.reaction
         if reaction.answers:
             body = f"{self._id(one, 0)}\0".encode() if reaction.status == Status.OK else b""

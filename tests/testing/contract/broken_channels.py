@@ -28,10 +28,7 @@ from provisioner.core.api.messages import (
 )
 from provisioner.testing.faults import Fault
 
-ClassT = TypeVar("ClassT", bound=type)
-
-#: How many seconds its checks give a call, and a message to its phone.
-PATIENCE = 2.0
+ClassT = TypeVar("ClassT", bound="type[ReferenceChannel]")
 
 
 @attrs.define(eq=False, repr=False)
@@ -44,6 +41,8 @@ class ReferenceChannel:
     throttled: ClassVar[Fault] = Fault.THROTTLE
     #: The only checks worth the time that its fault takes; all, if there are none.
     only: ClassVar[tuple[str, ...]] = ()
+    #: How many seconds its checks give a call. Less than the pauses of a busy machine only if a fault takes that time.
+    patience: ClassVar[float] = 60.0
 
     phones: dict[str, list[str]] = attrs.field(factory=lambda: defaultdict(list))
     ids: set[str] = attrs.field(factory=set)
@@ -120,9 +119,14 @@ class ReferenceChannel:
 BROKEN: dict[type[ReferenceChannel], frozenset[str]] = {}
 
 
+#: How many seconds a check waits for a message that never comes.
+SHORT_PATIENCE = 2.0
+
+
 def turns_red(*checks: str) -> Callable[[ClassT], ClassT]:
     def note(cls: ClassT) -> ClassT:
         BROKEN[cls] = frozenset(checks)
+        cls.patience = min(cls.patience, SHORT_PATIENCE)
         return cls
 
     return note
@@ -131,9 +135,10 @@ def turns_red(*checks: str) -> Callable[[ClassT], ClassT]:
 @turns_red("check_answers")
 class ChecksSlowly(ReferenceChannel):
     only = ("check_answers",)
+    patience = 0.5
 
     def check(self, request: CheckChannel) -> ChannelReport:
-        time.sleep(PATIENCE * 1.1)
+        time.sleep(self.patience * 1.1)
         return super().check(request)
 
 

@@ -44,9 +44,6 @@ from provisioner.core.model import OperationKind, Outcome, Person, Unit
 from provisioner.core.model.secret import Secret
 from provisioner.testing.faults import Fault, Faults, FaultTarget
 
-#: How many seconds its checks give a call.
-PATIENCE = 2.0
-
 CHANGES = frozenset(
     {
         "account_create",
@@ -124,6 +121,8 @@ class Reference:
     throttled: ClassVar[Fault] = Fault.THROTTLE
     #: The only checks worth the time that its fault takes; all, if there are none.
     only: ClassVar[tuple[str, ...]] = ()
+    #: How many seconds its checks give a call. Less than the pauses of a busy machine only if a fault takes that time.
+    patience: ClassVar[float] = 60.0
     #: The hooks that it is said to be without.
     cannot: ClassVar[tuple[str, ...]] = ()
 

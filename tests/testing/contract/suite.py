@@ -13,7 +13,7 @@ from provisioner.testing.contract.inventory import Crowd
 from provisioner.testing.contract.sandbox import SandboxPeople, UnitMove
 from provisioner.testing.faults import Fault, Faults, FaultSessionTarget
 from tests.contract.moves import unit_move
-from tests.testing.contract.reference import PATIENCE, Entry, Reference
+from tests.testing.contract.reference import Entry, Reference
 
 HOOKS = (
     "account_create",
@@ -69,8 +69,8 @@ class TestSubject(TargetContract):
         return Secret("aB1-x")
 
     @pytest.fixture
-    def patience(self) -> float:
-        return PATIENCE
+    def patience(self, subject: Reference) -> float:
+        return subject.patience
 
     @pytest.fixture
     def open_session(self, subject: Reference) -> Callable[[str, str], Callable[[], bool]]:

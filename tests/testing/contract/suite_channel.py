@@ -8,7 +8,7 @@ import pytest
 
 from provisioner.testing.contract import ChannelContract
 from provisioner.testing.faults import Fault, FaultChannel, Faults
-from tests.testing.contract.broken_channels import PATIENCE, ReferenceChannel
+from tests.testing.contract.broken_channels import ReferenceChannel
 
 
 class TestSubject(ChannelContract):
@@ -31,8 +31,8 @@ class TestSubject(ChannelContract):
         return failing(subject, subject.throttled)
 
     @pytest.fixture
-    def patience(self) -> float:
-        return PATIENCE
+    def patience(self, subject: ReferenceChannel) -> float:
+        return subject.patience
 
     @pytest.fixture
     def largest_batch(self) -> int:
