@@ -107,11 +107,12 @@ class Gate:
         console = self._console
         token = incoming.cookies.get(console.site.cookie_name(SESSION))
         is_page = not incoming.path.startswith((live.FOLDER, _PUBLIC_FOLDER))
+        is_used = is_page and not (incoming.is_safe and live.BY_ITSELF in incoming.query)
         visit = Visit(
             console=console,
             incoming=incoming,
             address=console.site.address_of(incoming),
-            session=console.sessions.find(token, is_used=is_page) if token else None,
+            session=console.sessions.find(token, is_used=is_used) if token else None,
             set_cookies=cookies,
         )
         if visit.session and visit.session.way.names_person and visit.proxy_person() != visit.session.person:

@@ -17,6 +17,9 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 #: Where the streams are.
 FOLDER = "/live/"
 
+#: The field in the query of a page that reloads itself, as its template says: nobody uses the page then.
+BY_ITSELF = "by-itself"
+
 #: How many streams there are at most, and of one session.
 _MOST, _MOST_OF_SESSION = 100, 4
 

@@ -178,7 +178,7 @@ def test_the_page_loads_itself_again_until_the_run_has_ended(office: Office, mon
     monkeypatch.setattr(office.console.background, "wait_for", look_first)
     apply(office, browser, address, page)
 
-    again = f'<noscript><meta http-equiv="refresh" content="3; url={address}"></noscript>'
+    again = f'<noscript><meta http-equiv="refresh" content="3; url={address}?by-itself=1"></noscript>'
     assert [again in one.text for one in seen] == [True, False]
     assert ["<script" in one.text for one in seen] == [True, False]
     assert all("is being applied" in one.text for one in seen)

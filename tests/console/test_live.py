@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import timedelta
 from types import SimpleNamespace
@@ -95,6 +97,22 @@ def test_a_stream_and_its_script_keep_no_session_alive(office: Office) -> None:
     assert answer.headers["content-type"].startswith("text/event-stream")
     clock.advance(timedelta(minutes=2))
     assert browser.get("/live/comparison").status_code == 303
+    assert browser.get("/me").status_code == 303
+
+
+def test_a_page_that_reloads_itself_keeps_no_session_alive(office: Office) -> None:
+    """Without JavaScript, a page that is left open would never be logged out."""
+    clock, browser = office.harness.clock, office.logged_in(OFFICER)
+    assert isinstance(clock, FakeClock)
+    idle = timedelta(minutes=office.harness.app.config.content.console.idle_minutes)
+    begun = SimpleNamespace(under_way=Future(), began_at=clock())
+    office.console.comparisons.keep(OFFICER, begun)  # type: ignore[arg-type]
+    [address] = re.findall('<meta http-equiv="refresh" content="3; url=(.*?)">', browser.get("/comparison").text)
+
+    clock.advance(idle - timedelta(minutes=1))
+    assert browser.get(address).status_code == 200
+    clock.advance(timedelta(minutes=2))
+
     assert browser.get("/me").status_code == 303
 
 

@@ -73,7 +73,7 @@ def test_the_calendar_says_so_while_it_is_made(office: Office, monkeypatch: pyte
 
     page = browser.get("/calendar?again=1")
 
-    assert '<noscript><meta http-equiv="refresh" content="3; url=/calendar"></noscript>' in page.text
+    assert '<noscript><meta http-equiv="refresh" content="3; url=/calendar?by-itself=1"></noscript>' in page.text
     assert "The forecast is being calculated." in page.text
     waiting.set_exception(ZeroDivisionError())
     monkeypatch.setattr(outlook, "_PATIENCE", 60)
