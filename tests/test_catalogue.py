@@ -52,6 +52,13 @@ class TestTranslations:
 
         assert sorted(map(str, {_key(message.id) for message in domain.template()} - translated)) == []
 
+    def test_no_message_takes_a_missing_report_for_a_failure(self, domain: Domain) -> None:
+        """What has no report may have arrived: it was not reported as delivered."""
+        said = [str(message.id) for message in domain.template()]
+
+        wrong = ("not delivered", "undelivered", "not deliver ")
+        assert [text for text in said if any(word in text.replace("on_undelivered", "") for word in wrong)] == []
+
     def test_translate_nothing_else(self, domain: Domain) -> None:
         """What nothing says any more only hides what is missing."""
         template = {_key(message.id) for message in domain.template()}

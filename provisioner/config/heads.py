@@ -131,8 +131,9 @@ class ChannelHead(SystemHead):
     #: Which number of a person the channel sends to: ``mobile``, the registered one, or ``other``, the other mobile
     #: number, if an administrator confirmed it with ``provisioner person confirm-number``.
     number: NumberKind = NumberKind.MOBILE
-    #: What is done after a message with a password was not delivered: ``tell`` tells an officer, ``next-channel`` also
-    #: sends a new password over the next channel, and ``renew`` sends one over the same channel, once.
+    #: What is done after a message with a password was not reported as delivered: ``tell`` tells an officer,
+    #: ``next-channel`` also sends a new password over the next channel, and ``renew`` sends one over the same channel,
+    #: once.
     on_undelivered: OnUndelivered = OnUndelivered.TELL
     #: How many seconds a message can be on its way at most. A new password waits until an earlier one can no longer
     #: arrive after it.

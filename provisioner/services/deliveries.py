@@ -92,7 +92,9 @@ class Deliveries:
         return self.store.deliveries.unconfirmed(channels)
 
     def undelivered(self, *, viewer: str, limit: int) -> Sequence[PasswordDelivery]:
-        """Return the messages that were not delivered and have the last passwords of open accounts, the latest first.
+        """Return the messages with the last passwords of open accounts that were not reported as delivered.
+
+        The latest are first.
 
         Args:
 

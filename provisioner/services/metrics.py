@@ -111,7 +111,9 @@ def _metrics(figures: Figures) -> Iterator[Metric]:
     yield _by_word("deliveries", "Messages with passwords in the store.", MessageState, figures.deliveries)
     yield _value("deliveries_open", "Messages of which a report is awaited.", status.open_deliveries)
     yield _value("deliveries_overdue", "Messages without a report after their deadline.", status.overdue_deliveries)
-    yield _value("accounts_undelivered", "Open accounts whose last password was not delivered.", status.undelivered)
+    yield _value(
+        "accounts_undelivered", "Open accounts whose last password was not reported as delivered.", status.undelivered
+    )
     yield _value("held_runs", "Runs that the mass-change limit holds.", status.held_runs)
     yield _systems(status)
     yield from _comparisons(status)

@@ -100,7 +100,7 @@ class Run:
     unchanged: Sequence[Unchanged] = attrs.field(default=(), kw_only=True)
     refused: Sequence[Refused] = attrs.field(default=(), kw_only=True)
     total: int | None = attrs.field(default=None, kw_only=True)
-    #: What people are told of passwords that were not delivered, as far as the run has come.
+    #: What people are told of passwords that were not reported as delivered, as far as the run has come.
     notices: Sequence[Notice] = attrs.field(default=(), kw_only=True)
     #: The operations that have ended or stopped, in that order; also if the run breaks off with an error.
     ended: list[Operation] = attrs.field(factory=list, init=False)

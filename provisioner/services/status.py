@@ -37,7 +37,7 @@ class Concern(StrEnum):
     OPERATIONS = "operations"
     #: Operations wait for a worker, and none is running.
     NO_WORKER = "no_worker"
-    #: Passwords were not delivered, or no report came in time.
+    #: Passwords were not reported as delivered in time.
     UNDELIVERED = "undelivered"
     #: The last comparison of a target found differences, or was incomplete.
     DIFFERENCES = "differences"
@@ -65,7 +65,7 @@ class Status:
     #: Of how many passwords a report is awaited, and for how many of them too long.
     open_deliveries: int
     overdue_deliveries: int
-    #: How many accounts are open whose last password was not delivered.
+    #: How many accounts are open whose last password was not reported as delivered.
     undelivered: int
     held_runs: int
     #: The targets and channels in the order in which they are used.

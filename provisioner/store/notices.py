@@ -160,7 +160,7 @@ class StoredNotices:
         return {row.id for row in self._reader.all(query.where(exists().where(_IS_MET_BY)))}
 
     def undelivered(self, since: datetime, /) -> Sequence[NoticeDelivery]:
-        """Return the notices that were sent since then and not delivered, the latest first."""
+        """Return the notices that were sent since then and not reported as delivered, the latest first."""
         query = select(notices).where(UNDELIVERED_NOTICES, notices.c.sent_at >= since)
         found = self._reader.all(query.order_by(notices.c.sent_at.desc(), notices.c.subject))
         return [NoticeDelivery(**row._asdict()) for row in found]

@@ -68,6 +68,13 @@ def test_a_time_that_is_not_known_is_not_0(figures: Figures) -> None:
     assert "provisioner_operations_oldest_timestamp_seconds" not in names
 
 
+def test_a_missing_report_is_said_to_be_a_failure(figures: Figures) -> None:
+    """A password without a report may well have arrived."""
+    text = "Open accounts whose last password was not reported as delivered."
+
+    assert f"# HELP provisioner_accounts_undelivered {text}\n" in exposition(figures)
+
+
 def test_a_login_or_a_number_is_never_a_label(figures: Figures) -> None:
     assert {label for _, labels in samples(figures) for label, _ in labels} == LABELS
     text = exposition(figures)

@@ -35,7 +35,7 @@ _CONCERNS: Mapping[Concern, tuple[Text, ExitCode]] = {
         ExitCode.UNFINISHED,
     ),
     Concern.UNDELIVERED: (
-        Text("passwords were not delivered, or no report came in time; see 'provisioner check'"),
+        Text("passwords were not reported as delivered in time; see 'provisioner check'"),
         ExitCode.UNFINISHED,
     ),
     Concern.DIFFERENCES: (
@@ -125,7 +125,7 @@ def _rows(session: Session, status: Status) -> Iterator[tuple[str, str]]:
     yield marked("oldest unfinished operation"), _ago(session, status.oldest, status.at)
     yield marked("open deliveries"), str(status.open_deliveries)
     yield marked("overdue deliveries"), str(status.overdue_deliveries)
-    yield marked("undelivered passwords"), str(status.undelivered)
+    yield marked("passwords not reported as delivered"), str(status.undelivered)
     yield marked("held runs"), str(status.held_runs)
     if status.queue:
         yield marked("waiting and running chunks of operations"), f"{status.queue.waiting}, {status.queue.taken}"

@@ -59,8 +59,8 @@ class OperationPlanned(OperationEvent):
     operation: Operation
     #: The account in its current state.
     account: Account
-    #: The ID of the message that was not delivered, if the operation replaces its password. It can be recorded only if
-    #: no other process has decided about that message.
+    #: The ID of the message that was not reported as delivered, if the operation replaces its password. It can be
+    #: recorded only if no other process has decided about that message.
     undelivered: str | None = None
 
 
@@ -208,7 +208,7 @@ class DeliveryChanged(Event):
 
 @attrs.frozen(kw_only=True)
 class DeliverySettled(Event):
-    """It was decided what to do about a message with a password that was not delivered."""
+    """It was decided what to do about a message with a password that was not reported as delivered."""
 
     kind = "delivery_settled"
 
@@ -299,7 +299,7 @@ class NoticeChanged(Event):
 
 @attrs.frozen(kw_only=True)
 class NoticeReopened(Event):
-    """A notice was not delivered, so its deadlines are due again, and it is sent once more."""
+    """A notice was not reported as delivered, so its deadlines are due again, and it is sent once more."""
 
     kind = "notice_reopened"
 

@@ -21,7 +21,7 @@ RENEWALS = 1
 
 
 class OnUndelivered(StrEnum):
-    """What is done after a message with a password was not delivered."""
+    """What is done after a message with a password was not reported as delivered."""
 
     #: Tell an officer, and nothing else.
     TELL = "tell"

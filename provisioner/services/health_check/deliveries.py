@@ -1,4 +1,4 @@
-"""Tells of how many passwords a report is awaited, and which passwords and notices were not delivered."""
+"""Tells of how many passwords a report is awaited, and which passwords and notices were not reported as delivered."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from provisioner.core.model.text import Text
 from provisioner.services.health_check.results import CheckResult, warning
 from provisioner.services.parts import Clock, allowances_of, open_store
 
-#: How many days a notice that was not delivered is told.
+#: How many days a notice that was not reported as delivered is told.
 NOTICE_DAYS = 30
 
 
@@ -39,13 +39,14 @@ def check_deliveries(config: LoadedConfiguration, now: Clock) -> Iterator[CheckR
 
 
 def check_notices(config: LoadedConfiguration, now: Clock) -> Iterator[CheckResult]:
-    """Tell of the notices that gateways took and did not deliver in the last days, if there are any."""
+    """Tell of the notices of the last days that gateways took and did not report as delivered, if there are any."""
     with suppress(StoreError), open_store(config, now) as store:
         if undelivered := store.notices.undelivered(now() - timedelta(days=NOTICE_DAYS)):
             latest = undelivered[0].subject
             message = Text.counted(
-                "a gateway accepted {count} notice and did not deliver it: the one about {subject}",
-                "gateways accepted {count} notices and did not deliver them, the latest about {subject}",
+                "a gateway accepted {count} notice, and no report says that it was delivered: the one about {subject}",
+                "gateways accepted {count} notices, and no report says that they were delivered, "
+                "the latest about {subject}",
                 count=len(undelivered),
                 subject=latest,
             )
