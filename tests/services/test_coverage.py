@@ -63,6 +63,7 @@ SHARED = {
     "reconcile_report",
     "rule_sets",
     "slots",
+    "throttles",
 }
 
 #: The services that only the console calls.
