@@ -1,25 +1,29 @@
-"""The parts that are of use alone: for what runs without the store, or without what the configuration names."""
+"""The parts that are of use alone: for what runs without the store, or without what the configuration names.
+
+A command that only reads the store imports no plug-ins.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from provisioner.config.load import LoadedConfiguration
 from provisioner.core.api.errors import ConfigurationError, InputError, Problem, StoreError
-from provisioner.core.engine.allowances import Allowances
-from provisioner.core.engine.lease_timer import LeaseTimer
-from provisioner.core.gateways.breaker import Breaker
-from provisioner.core.gateways.gateway import Target
-from provisioner.core.gateways.maintenance import Maintenance
-from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.governance.authority import Authority
-from provisioner.core.governance.directives import Defaults
 from provisioner.core.model.days import utc_now
 from provisioner.core.model.mobile import NumberKind
 from provisioner.core.model.text import Text
 from provisioner.store import Store
 from provisioner.store.address import StoreAddress
+
+if TYPE_CHECKING:
+    from provisioner.core.engine.allowances import Allowances
+    from provisioner.core.engine.lease_timer import LeaseTimer
+    from provisioner.core.gateways.gateway import Target
+    from provisioner.core.gateways.maintenance import Maintenance
+    from provisioner.core.gateways.plugins import Plugins
 
 Clock = Callable[[], datetime]
 
@@ -62,6 +66,8 @@ def store_address(config: LoadedConfiguration) -> StoreAddress:
 
 def allowances_of(config: LoadedConfiguration, store: Store, now: Clock = utc_now) -> Allowances:
     """Return how many messages the channels may send."""
+    from provisioner.core.engine.allowances import Allowances
+
     limits = config.daily_limits()
     return Allowances(counts=store.message_counts, limits=limits, now=now, zone=config.content.time_zone)
 
@@ -94,6 +100,10 @@ def plugins_only(
 
         dry_run: Refuse, at the gateways, every call that would change another system.
     """
+    from provisioner.core.gateways.breaker import Breaker
+    from provisioner.core.gateways.plugins import Plugins
+    from provisioner.core.governance.directives import Defaults
+
     plugins = Plugins(
         make_breaker=lambda name: Breaker(name=name, now=now, maintenance=maintenance),
         dry_run=dry_run,
