@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,10 +16,12 @@ from provisioner.cli.session import Session
 from provisioner.core.model.mobile import masked
 from provisioner.documents import Document, person_document
 from provisioner.manifest import read_persons
-from provisioner.services.application import Application
-from provisioner.services.imports import Import
 from provisioner.services.parts import authority_of
 from provisioner.services.persons import changed_persons, require_administrator
+
+if TYPE_CHECKING:
+    from provisioner.services.application import Application
+    from provisioner.services.imports import Import
 
 
 @click.command("import")

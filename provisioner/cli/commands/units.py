@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,8 +19,10 @@ from provisioner.core.model import Unit
 from provisioner.documents import account_document, unit_document
 from provisioner.manifest import ENDINGS, read_units
 from provisioner.services.parts import authority_of
-from provisioner.services.unit_removal import Removal
 from provisioner.services.units import changed_units, unit_details
+
+if TYPE_CHECKING:
+    from provisioner.services.unit_removal import Removal
 
 
 @click.command("import")
