@@ -37,7 +37,7 @@ def canonical(event: Event) -> str:
     return printable_json(text if text.isascii() else text.encode(errors="replace").decode())
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=8)  # the events of a list have the same time
 def iso(time: datetime) -> str:
     """Return an aware time as the audit log writes it."""
     return f"{time.astimezone(UTC).isoformat(timespec='microseconds')[:-6]}Z"
@@ -91,6 +91,8 @@ def _list(values: list[Any] | tuple[Any, ...]) -> str:
 
 
 def _dict(value: dict[Any, Any]) -> str:
+    if not value:  # what was before, of all that is new
+        return "{}"
     try:
         parts = [f"{encode_basestring(name)}:{_writer(part.__class__)(part)}" for name, part in sorted(value.items())]
     except TypeError:  # a name is no text, or a value is not for the audit log

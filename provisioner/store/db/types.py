@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import attrs
@@ -42,6 +43,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+@lru_cache(maxsize=8)  # the changes of a list have the same time, and so have those of one step
 def _sqlite_time(value: datetime | None) -> str | None:
     """Return a time as SQLAlchemy writes it for SQLite."""
     if value is None:
