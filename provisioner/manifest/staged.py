@@ -108,10 +108,16 @@ class StagedRows:
         among = f"{self.key} IN ({', '.join('?' * len(wanted))}) AND sound >= ?"
         return {key for (key,) in self._run(f"SELECT {self.key} FROM rows WHERE {among}", [*wanted, sound])}
 
-    def line_of(self, key: str) -> tuple[int | None] | None:
-        """Return the line of the row with a key; ``None`` if there is no such row."""
-        [*found] = self._run(f"SELECT line FROM rows WHERE {self.key} = ? AND sound", [key])
-        return found[0] if found else None
+    def line_of(self, key: str) -> int | None:
+        """Return the line of the row with a key.
+
+        Raises:
+
+            KeyError: There is no such row.
+        """
+        for (line,) in self._run(f"SELECT line FROM rows WHERE sound AND {self.key} = ?", [key]):
+            return int(line) if line else None
+        raise KeyError(key)
 
     def repeated(self, column: str, alike: Callable[[str], str]) -> Sequence[Repeated]:
         """Return the rows whose value of a column an earlier row has.
@@ -198,7 +204,4 @@ class StagedLines(Mapping[str, int | None]):
         return (key for _, key in self.rows.values(self.rows.key))
 
     def __getitem__(self, key: str) -> int | None:
-        found = self.rows.line_of(key)
-        if found is None:
-            raise KeyError(key)
-        return found[0]
+        return self.rows.line_of(key)

@@ -16,7 +16,7 @@ from provisioner.manifest.findings import Findings
 from provisioner.manifest.manifest import Manifest
 from provisioner.manifest.rows import staged_rows
 from provisioner.manifest.shape import WORD, Column, Form, Shape
-from provisioner.manifest.staged import StagedLines, StagedRows
+from provisioner.manifest.staged import StagedRows
 
 KIND = Form(
     re.compile(r"[a-z][a-z_-]*"),
@@ -67,18 +67,13 @@ def read_units(path: Path, naming: Naming, records: Records, *, data: bytes | No
     _check_tree(rows, records, findings)
     _look_for_doubts(rows, records, findings)
     findings.check()
-    units = [
-        Unit(
-            code=code,
-            name=name,
-            kind=kind,
-            parent=parent or None,
-            login=logins.get(code),
-            custodian=custodian or None,
-        )
-        for _, code, name, kind, parent, custodian in rows.values("code", "name", "kind", "parent", "custodian")
-    ]
-    return Manifest(file=findings.file, items=units, lines=StagedLines(rows), warnings=findings.warnings)
+    units, lines = list[Unit](), dict[str, int | None]()
+    for line, code, name, kind, parent, custodian in rows.values("code", "name", "kind", "parent", "custodian"):
+        login = logins.get(code)
+        unit = Unit(code=code, name=name, kind=kind, parent=parent or None, login=login, custodian=custodian or None)
+        units.append(unit)
+        lines[code] = line
+    return Manifest(file=findings.file, items=units, lines=lines, warnings=findings.warnings)
 
 
 def _look_for_doubts(rows: StagedRows, records: Records, findings: Findings) -> None:
