@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from typing import Literal, overload
 
 import attrs
@@ -247,7 +248,7 @@ class AccessRequests:
         return self.execute(access_request.id, actor=actor, dry_run=dry_run)
 
     def listed(
-        self, *, viewer: str, state: RequestState | None = None, login: str | None = None
+        self, *, viewer: str, state: RequestState | None = None, login: str | None = None, limit: int | None = None
     ) -> list[AccessRequest]:
         """Return requests as a person may read them, the latest first.
 
@@ -258,10 +259,13 @@ class AccessRequests:
             state: Only those in this state.
 
             login: Only those about this account.
+
+            limit: How many are returned at most; ``None`` for all.
         """
         self.rules.settle()
         wanted = self.planner.naming.login(login) if login else None
-        return list(Privacy(self.authority, viewer).shown(self.store.access_requests.find(state=state, login=wanted)))
+        found = islice(self.store.access_requests.find(state=state, login=wanted), limit)
+        return list(Privacy(self.authority, viewer).shown(found))
 
     def current(self, request_id: str) -> AccessRequest:
         """Return a request, which is archived if its operation is done by now.

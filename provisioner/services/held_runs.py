@@ -41,12 +41,9 @@ def held_runs(store: Store, authority: Authority, *, viewer: str) -> list[Waitin
 
         StoreError: The store cannot be read.
     """
-    privacy = Privacy(authority, viewer)
-    waiting = {run: store.held_runs.operations(run.id) for run in store.held_runs.all()}
-    return [
-        WaitingRun(privacy.shown_run(run, left, store.accounts.get_many), [operation.login for operation in left])
-        for run, left in waiting.items()
-    ]
+    privacy, records = Privacy(authority, viewer), store.held_runs
+    waiting, units = records.all(), records.units()
+    return [WaitingRun(privacy.shown_run(run, units[run.id]), records.logins(run.id)) for run in waiting]
 
 
 @attrs.frozen(kw_only=True)
@@ -73,11 +70,29 @@ class HeldRuns:
         """Return the runs that wait for a release; see :func:`held_runs`."""
         return held_runs(self.store, self.authority, viewer=viewer)
 
-    def readable(self, *, viewer: str) -> list[WaitingRun]:
-        """Return the runs that wait for a release, and that the viewer started or may read in full."""
-        privacy, accounts = Privacy(self.authority, viewer), self.store.accounts.get_many
-        waiting = self.waiting(viewer=viewer)
-        return [one for one in waiting if privacy.may_read_run(one.run, one.logins, accounts)]
+    def readable(self, *, viewer: str) -> list[HeldRun]:
+        """Return the runs that wait for a release, and that the viewer started or may read in full, the oldest first.
+
+        Their accounts are not read; see :meth:`readable_run`.
+        """
+        privacy, units = Privacy(self.authority, viewer), self.store.held_runs.units()
+        return [run for run in self.store.held_runs.all() if privacy.may_read_run(run, units[run.id])]
+
+    def with_logins(self, run: HeldRun) -> WaitingRun:
+        """Return a run with the accounts that are left of it."""
+        return WaitingRun(run, self.store.held_runs.logins(run.id))
+
+    def readable_run(self, run_id: str, *, viewer: str) -> WaitingRun | None:
+        """Return a run that waits for a release, as :meth:`readable` does; ``None`` if the viewer may not read it.
+
+        Args:
+
+            run_id: The ID of the run.
+
+            viewer: The ID of the person who reads it.
+        """
+        found = next((run for run in self.readable(viewer=viewer) if run.id == run_id), None)
+        return self.with_logins(found) if found else None
 
     def release(self, run_id: str, *, actor: str, reason: str = "") -> Run:
         """Carry out what is left of a run.

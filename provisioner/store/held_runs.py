@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import and_, bindparam, func, select, update
@@ -16,7 +17,7 @@ from provisioner.core.model import (
 from provisioner.store.db.database import Database
 from provisioner.store.db.reader import Reader
 from provisioner.store.db.rows import Change, add, as_row
-from provisioner.store.db.tables import operations, staged_runs
+from provisioner.store.db.tables import accounts, operations, staged_runs
 from provisioner.store.operations import with_steps
 
 _KEEP = add(staged_runs)
@@ -31,6 +32,15 @@ _STAGE = (
     update(operations)
     .where(operations.c.id == bindparam("this"), operations.c.state == OperationState.PLANNED)
     .values(state=OperationState.STAGED, staging=bindparam("run"), error=bindparam("why"))
+)
+
+_HELD = select(operations.c.login).where(_WAITING).order_by(operations.c.created_at, operations.c.id)
+#: With no unit for an account that isn't known.
+_UNITS = (
+    select(operations.c.staging, accounts.c.unit)
+    .outerjoin(accounts, accounts.c.login == operations.c.login)
+    .where(operations.c.staging.is_not(None), operations.c.state == OperationState.STAGED)
+    .distinct()
 )
 
 
@@ -77,6 +87,17 @@ class StoredHeldRuns:
             .order_by(operations.c.created_at, operations.c.id)
         )
         return list(with_steps(self._reader, self._reader.all(query)))
+
+    def logins(self, run: str, /) -> Sequence[str]:
+        """Return the accounts of the operations of a held run that still wait, the oldest first."""
+        return [login for (login,) in self._reader.find(_HELD, run=run)]
+
+    def units(self) -> Mapping[str, Collection[str | None]]:
+        """Return the units of the accounts of each held run, by its ID; ``None`` for accounts that nobody knows."""
+        found = defaultdict[str, set[str | None]](set)
+        for run, unit in self._reader.find(_UNITS):
+            found[run].add(unit)
+        return found
 
     def all(self) -> Sequence[HeldRun]:
         """Return the runs of which operations still wait, the oldest first, with how many they are."""

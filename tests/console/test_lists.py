@@ -12,6 +12,7 @@ import openpyxl
 import pytest
 
 from provisioner import Unit
+from provisioner.console import paging
 from provisioner.console.incoming import LARGEST_UPLOAD
 from provisioner.console.lists import KEPT
 from provisioner.console.pages import lists
@@ -124,6 +125,21 @@ def test_what_was_refused_is_planned_again(office: Office) -> None:
     done = browser.get(address)
     assert "Everything is done." in done.text
     assert "Try again" not in done.text
+
+
+def test_what_did_not_work_is_shown_in_parts(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """20,000 refusals would be one page."""
+    monkeypatch.setattr(paging, "_SIZE", 2)
+    browser = office.logged_in(OFFICER)
+    address, page = preview(browser)
+    office.faults.on("account_create", Fault.REFUSE)
+    apply(office, browser, address, page)
+
+    parts = [browser.get(f"{address}?part={number}").text for number in (1, 2)]
+
+    assert "1 to 2 of 3 are shown." in parts[0]
+    assert [part.count('data-label="unit"') for part in parts] == [2, 1]
+    assert f'href="{address}?part=2"' in parts[0]
 
 
 def test_accounts_are_taken_from_somebody_only_with_the_password(office: Office) -> None:

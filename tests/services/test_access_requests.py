@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import attrs
 import pytest
@@ -220,6 +220,19 @@ class TestRead:
         [shown] = app.access_requests.listed(viewer="1004")
 
         assert shown.requester == MASK
+
+    def test_is_read_with_all_others(
+        self, app: Application, access_request: AccessRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each page would take as long as all of them."""
+
+        def find(*_: object, **__: object) -> Iterator[AccessRequest]:
+            yield access_request
+            pytest.fail("more was read than was wanted")
+
+        monkeypatch.setattr(type(app.store.access_requests), "find", find)
+
+        assert [one.id for one in app.access_requests.listed(viewer=SUPERVISOR, limit=1)] == [access_request.id]
 
     def test_is_not_masked_for_who_may_decide(self, app: Application, access_request: AccessRequest) -> None:
         assert app.access_requests.shown(access_request, viewer=SUPERVISOR) == access_request

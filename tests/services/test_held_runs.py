@@ -13,6 +13,7 @@ from provisioner.core.model import AccountState, OperationState
 from provisioner.services.application import Application
 from provisioner.services.bootstrap import application
 from provisioner.services.held_runs import WaitingRun
+from provisioner.store.held_runs import StoredHeldRuns
 from tests.services.conftest import PERSONS, UNITS
 
 ADMINISTRATOR = "9000"
@@ -96,21 +97,38 @@ class TestDiscard:
 
 
 def test_a_run_is_read_by_those_who_may_read_all_of_its_accounts(limited: Application, held: WaitingRun) -> None:
-    assert limited.held_runs.readable(viewer=ANOTHER) == [held]
+    assert limited.held_runs.readable(viewer=ANOTHER) == [held.run]
     assert limited.held_runs.readable(viewer=NOBODY_SPECIAL) == []
 
 
 def test_a_run_whose_accounts_are_unknown_is_not_for_everybody(
     limited: Application, held: WaitingRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limited.store.accounts, "get_many", lambda _: {})
+    monkeypatch.setattr(StoredHeldRuns, "units", lambda _: {held.run.id: {None}})
 
     assert limited.held_runs.readable(viewer=NOBODY_SPECIAL) == []
-    assert limited.held_runs.readable(viewer=ANOTHER) == [held]
+    assert limited.held_runs.readable(viewer=ANOTHER) == [held.run]
 
 
 def test_who_started_a_run_reads_it_without_a_role(limited: Application, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limited.authority, "administrators", ())
 
-    assert [one.run.actor for one in limited.held_runs.readable(viewer=ADMINISTRATOR)] == [ADMINISTRATOR]
+    assert [run.actor for run in limited.held_runs.readable(viewer=ADMINISTRATOR)] == [ADMINISTRATOR]
     assert limited.held_runs.readable(viewer=ANOTHER) == []
+
+
+def test_runs_that_are_not_shown_are_read_with_all_their_operations(
+    limited: Application, held: WaitingRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each page would take as long as all of them."""
+
+    def fail(*_: object) -> None:
+        pytest.fail("the accounts of a run were read")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StoredHeldRuns, "operations", fail)
+        patch.setattr(StoredHeldRuns, "logins", fail)
+        assert limited.held_runs.readable(viewer=ANOTHER) == [held.run]
+
+    assert limited.held_runs.readable_run(held.run.id, viewer=ANOTHER) == held
+    assert limited.held_runs.readable_run(held.run.id, viewer=NOBODY_SPECIAL) is None

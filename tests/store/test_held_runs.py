@@ -41,6 +41,13 @@ def test_a_run_is_listed_with_what_still_waits_of_it(held: Store) -> None:
     assert held.held_runs.all() == [attrs.evolve(RUN, operations=2)]
     assert [operation.id for operation in held.held_runs.operations("r1")] == ["op-a", "op-b"]
     assert held.held_runs.operations("r2") == []
+    assert held.held_runs.logins("r1") == ["a", "b"]
+    assert held.held_runs.logins("r2") == []
+
+
+def test_a_run_is_read_by_the_units_of_its_accounts(held: Store) -> None:
+    known = held.accounts.get_many(["a", "b"])
+    assert held.held_runs.units() == {"r1": {known[login].unit if login in known else None for login in ("a", "b")}}
 
 
 def test_a_release_plans_what_waits_and_nothing_else(held: Store) -> None:

@@ -113,12 +113,26 @@ class Call:
             more: What else the answer says.
         """
         end = offset + limit
-        following = {**self.incoming.query, "offset": str(end), "limit": str(limit)}
+        shown = {name: list(items[offset:end]) for name, items in lists.items()}
         # Also beyond what can be read: a list must not seem to end there.
         has_more = any(len(items) > end for items in lists.values())
-        address = f"{self.incoming.path}?{urlencode(following)}" if has_more else None
-        shown = {name: list(items[offset:end]) for name, items in lists.items()}
-        return self.answer({**shown, **more, "next": address})
+        return self.part({**shown, **more}, has_more=has_more, limit=limit, offset=offset)
+
+    def part(self, document: Document, *, has_more: bool, limit: int, offset: int) -> Response[Any]:
+        """Return an answer with a part of lists that was already cut out, and the address of the next part.
+
+        Args:
+
+            document: The answer.
+
+            has_more: Whether there is a next part.
+
+            limit: How many items a part has.
+
+            offset: How many items come before the part.
+        """
+        following = {**self.incoming.query, "offset": str(offset + limit), "limit": str(limit)}
+        return self.answer({**document, "next": f"{self.incoming.path}?{urlencode(following)}" if has_more else None})
 
     def refusal(self, error: Exception) -> Response[Any]:
         """Return the answer for an error."""

@@ -56,7 +56,7 @@ def retry(visit: Visiting, operation_id: FromPath[str]) -> Response[Any]:
 def held(visit: Visiting) -> Response[str]:
     """Show the runs that wait for a release."""
     found = Part.of(visit.app.held_runs.readable(viewer=visit.person), visit.incoming.query, "part")
-    return visit.page("held.html", runs=found, names=visit.app.persons.names(one.run.actor for one in found.items))
+    return visit.page("held.html", runs=found, names=visit.app.persons.names(run.actor for run in found.items))
 
 
 @reads("/held/{run_id:str}")
@@ -123,7 +123,7 @@ def _closing(visit: Visit, login: str, *, failure: Failure | None = None, reason
 
 
 def _held(visit: Visit, run_id: str, failure: Failure | None = None) -> Response[Any]:
-    found = next((one for one in visit.app.held_runs.readable(viewer=visit.person) if one.run.id == run_id), None)
+    found = visit.app.held_runs.readable_run(run_id, viewer=visit.person)
     if found is None and failure is None:
         message = Text("there is no held run {id}, or you may not read it", {"id": run_id})
         raise InputError([Problem(field="id", message=message)])

@@ -13,6 +13,7 @@ from provisioner.console.failures import Failure, failure_of
 from provisioner.console.lists import AppliedList, UploadedList
 from provisioner.console.live import LiveProgress
 from provisioner.console.pages.log_in import require_proof
+from provisioner.console.paging import Part
 from provisioner.console.routing import changes, reads, watches
 from provisioner.console.uploads import Upload
 from provisioner.console.visit import Visit, Visiting
@@ -222,6 +223,7 @@ def _shown(visit: Visit, kept: UploadedList, failure: Failure | None = None, *, 
         shown=changes_shown[:_MOST],
         left=max(0, len(changes_shown) - _MOST),
         held_by_others=sum(one.kind is ChangeKind.HANDOVER and not one.is_planned for one in changes_shown),
+        refused=Part.of(plan.plan.refused if plan else (), visit.incoming.query, "refused"),
         warnings=plan.listed.warnings[:_MOST] if plan else (),
         takes=plan is not None and _takes(plan),
     )
@@ -233,7 +235,6 @@ def _progress(visit: Visit, applied: AppliedList, failure: Failure | None = None
     is_live = not is_over and "still" not in visit.incoming.query
     html = visit.html(
         "list_progress.html",
-        is_over=is_over,
         is_live=is_live,
         failure=failure or (failure_of(error) if error else None),
         **_how_far(visit, applied),
@@ -243,7 +244,8 @@ def _progress(visit: Visit, applied: AppliedList, failure: Failure | None = None
 
 def _how_far(visit: Visit, applied: AppliedList) -> dict[str, Any]:
     progress = visit.app.list_runs.progress(applied.run, viewer=visit.person)
-    return {"one": applied, "progress": progress, "troubles": progress.troubles[:_MOST]}
+    troubles = Part.of(progress.troubles, visit.incoming.query, "part")
+    return {"one": applied, "progress": progress, "troubles": troubles, "is_over": applied.under_way.done()}
 
 
 HANDLERS = (form, upload, show, apply, discard, retry, watch)

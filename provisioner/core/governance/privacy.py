@@ -150,41 +150,33 @@ class Privacy:
                 is_party = self._viewer in {operation.actor, operation.holder, operation.outgoing}
                 yield operation if is_party or operation.login in readable else _masked_operation(operation)
 
-    def shown_run(self, run: HeldRun, operations: Collection[Operation], accounts: AccountsOf) -> HeldRun:
+    def shown_run(self, run: HeldRun, units: Collection[str | None]) -> HeldRun:
         """Return a held run, with its actor if the viewer may read all of its operations.
 
         Args:
 
             run: The run.
 
-            operations: Its pending operations.
-
-            accounts: Returns the accounts with these logins, by login; their units determine who may read.
+            units: The units of its accounts, which determine who may read.
         """
-        if _is_policy(run.actor) or self.may_read_run(run, (operation.login for operation in operations), accounts):
+        if _is_policy(run.actor) or self.may_read_run(run, units):
             return run
         return attrs.evolve(run, actor=MASK, reason=run.reason and MASK)
 
-    def may_read_run(self, run: HeldRun, logins: Iterable[str], accounts: AccountsOf) -> bool:
+    def may_read_run(self, run: HeldRun, units: Collection[str | None]) -> bool:
         """Whether the viewer may read all of a held run: who started it, or who may read each of its accounts.
-
-        An account that can't be looked up counts as one of any unit.
 
         Args:
 
             run: The run.
 
-            logins: The logins of its accounts.
-
-            accounts: Returns the accounts with these logins, by login.
+            units: The units of its accounts. ``None`` is for an account that isn't known: it counts as one of any unit.
         """
         if not self._authority.enforced or run.actor == self._viewer:
             return True
-        wanted = set(logins)
+        wanted = set(units) or {None}
         try:
-            known = accounts(wanted)
-            units = {known[login].unit if login in known else None for login in wanted} or {None}
-            return units <= set(self._authority.covered(self._viewer, READERS, units))
+            return wanted <= set(self._authority.covered(self._viewer, READERS, wanted))
         except StoreError:
             return False
 

@@ -19,9 +19,10 @@ from provisioner.services.held_runs import WaitingRun
 @reads("/held-runs")
 def list_(call: Calling, limit: Limit = PAGE, offset: Offset = 0) -> Response[HeldRunPage]:
     """List the runs that wait for their release and of which the owner of the token may read every account."""
-    found = call.app.held_runs.readable(viewer=call.actor)
-    items = [held_run_document(waiting.run, waiting.logins) for waiting in found]
-    return call.page(items, limit=limit, offset=offset)
+    runs, end = call.app.held_runs.readable(viewer=call.actor), offset + limit
+    page = [call.app.held_runs.with_logins(run) for run in runs[offset:end]]
+    items = [held_run_document(waiting.run, waiting.logins) for waiting in page]
+    return call.part({"items": items}, has_more=len(runs) > end, limit=limit, offset=offset)
 
 
 @changes("/held-runs/{run_id:str}/release", status=202)
@@ -43,12 +44,12 @@ def discard(call: Calling, run_id: Id, data: JSONBody[ReasonBody]) -> Response[R
 
 def _readable(call: Call, run_id: str) -> WaitingRun:
     """Return a run. To those who may not read it, it isn't there."""
-    found = [one for one in call.app.held_runs.readable(viewer=call.actor) if one.run.id == run_id]
+    found = call.app.held_runs.readable_run(run_id, viewer=call.actor)
     with looked_up():
-        if not found:
+        if found is None:
             message = Text("there is no held run {id}, or you may not read it", {"id": run_id})
             raise InputError([Problem(field="id", message=message)])
-    return found[0]
+    return found
 
 
 HANDLERS = (list_, release, discard)

@@ -24,9 +24,8 @@ State = Annotated[RequestState | None, QueryParameter(name="state", description=
 @reads("/requests")
 def list_(call: Calling, wanted: State = None, limit: Limit = PAGE, offset: Offset = 0) -> Response[RequestPage]:
     """List access requests, the latest first. Personal data that the owner of the token may not read is masked."""
-    found = call.app.access_requests.listed(viewer=call.actor, state=wanted)
-    items = [form_document(request) for request in found[: offset + limit + 1]]
-    return call.page(items, limit=limit, offset=offset)
+    found = call.app.access_requests.listed(viewer=call.actor, state=wanted, limit=offset + limit + 1)
+    return call.page([form_document(request) for request in found], limit=limit, offset=offset)
 
 
 @reads("/requests/inbox")
