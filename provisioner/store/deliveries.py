@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Case, Column, Select, Update, bindparam, case, delete, exists, func, select, update
+from sqlalchemy import Case, Column, Select, Update, bindparam, case, delete, exists, func, or_, select, update
 from sqlalchemy import Row as StoredRow
 
 from provisioner.core.api.events import (
@@ -23,7 +23,7 @@ from provisioner.core.model.deliveries import of_parts
 from provisioner.store.db.database import Database
 from provisioner.store.db.prepared import run
 from provisioner.store.db.reader import Reader
-from provisioner.store.db.rows import MUST_FIND, Change, Row, add, as_row, models, put
+from provisioner.store.db.rows import MUST_FIND, Change, Row, Upsert, add, as_row, given, models
 from provisioner.store.db.tables import OPEN_MESSAGES, UNDELIVERED_MESSAGES, accounts, deliveries, message_parts
 from provisioner.store.db.types import UtcDateTime
 
@@ -72,8 +72,21 @@ HAND_OVER = (
         ended_at=_first_time("ended_at"),
     )
 )
-#: The parts of a message that a gateway took. A report on one may have been quicker.
-PUT_PARTS = put(message_parts, message_parts.c.message)
+#: The parts of a message that a gateway took. A report on one may have been quicker. Gateways give IDs again after a
+#: while: what was reported on a part of another message says nothing about this one.
+PUT_PARTS = Upsert(
+    message_parts,
+    {
+        "message": given(message_parts.c.message),
+        "state": case(
+            (
+                or_(message_parts.c.message.is_(None), message_parts.c.message == given(message_parts.c.message)),
+                message_parts.c.state,
+            ),
+            else_=given(message_parts.c.state),
+        ),
+    },
+)
 _ADD_PART = add(message_parts)
 _STRENGTHEN_PART = (
     update(message_parts)

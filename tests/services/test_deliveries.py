@@ -150,6 +150,19 @@ def test_a_report_that_is_quicker_than_the_answer_is_lost(
     assert two_parts.store.deliveries.reported() == []
 
 
+def test_a_report_on_an_earlier_message_speaks_for_one_with_the_same_ids(two_parts: Harness) -> None:
+    """An operator gives the IDs of messages again when its counter starts again."""
+    send(two_parts)
+    report_all(two_parts, A, B)
+
+    two_parts.rotate([LOGIN])
+    assert two_parts.store.deliveries.reported() == []
+    report_all(two_parts, A)
+    assert state(two_parts) is MessageState.ACCEPTED
+    report_all(two_parts, B)
+    assert state(two_parts) is MessageState.DELIVERED
+
+
 def test_the_same_id_on_another_channel_is_taken_for_this_one(two_parts: Harness) -> None:
     send(two_parts)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import attrs
@@ -27,16 +28,22 @@ CAPACITY = 10_000
 class SmppReports:
     """Stores the reports of an operator, and remembers them for messages that have no answer yet.
 
+    They are remembered for as long as a message can wait for its answer: the operator gives IDs again after a while.
+
     Args:
 
         settings: The operator.
 
         report: Stores a report on a part, and returns whether its message is known.
+
+        seconds: The clock.
     """
 
     _settings: SmppSettings
     _report: Report
-    _states: OrderedDict[str, MessageState] = attrs.field(factory=OrderedDict, init=False, repr=False)
+    _seconds: Callable[[], float] = time.monotonic
+    #: What was reported on each part, and when, the latest last.
+    _states: OrderedDict[str, tuple[MessageState, float]] = attrs.field(factory=OrderedDict, init=False, repr=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
 
     def take(self, found: PartReport) -> bool:
@@ -65,13 +72,21 @@ class SmppReports:
     def state(self, parts: Sequence[str]) -> MessageState | None:
         """Return what was reported on a message, by the IDs of its parts; ``None`` if nothing was."""
         with self._lock:
-            return of_parts([self._states.get(part) for part in parts])
+            self._forget_old()
+            return of_parts([self._states[part][0] if part in self._states else None for part in parts])
 
     def _remember(self, part: str, state: MessageState) -> None:
         with self._lock:
-            self._states[part] = self._states.get(part, state).after(state)
+            self._forget_old()
+            known, _ = self._states.pop(part, (state, 0.0))
+            self._states[part] = known.after(state), self._seconds()
             while len(self._states) > CAPACITY:
                 self._states.popitem(last=False)
+
+    def _forget_old(self) -> None:
+        oldest = self._seconds() - self._settings.timeout
+        while self._states and next(iter(self._states.values()))[1] < oldest:
+            self._states.popitem(last=False)
 
 
 def common_id(written: str, *, is_hexadecimal: bool) -> str:

@@ -29,6 +29,8 @@ from provisioner.testing.ports import free_ports
 from provisioner_sms.gateway import SmsMessage
 from provisioner_sms.settings import BindKind, HexadecimalIds, SmppSettings
 from provisioner_sms.smpp.gateway import SmppGateway, relative_time
+from provisioner_sms.smpp.pdus import PartReport
+from provisioner_sms.smpp.reports import SmppReports
 from provisioner_sms.texts import BASIC, EXTENDED
 from tests.plugins.sms.conftest import NUMBER
 from tests.smpp_operator import (
@@ -338,6 +340,21 @@ class TestReports:
         operator.react(Reaction(states=(said,), reports_first=True, answer_after=0.5))
 
         assert gateway(operator).send(message()).state is state
+
+    def test_a_report_on_an_earlier_message_speaks_for_one_with_the_same_id(self) -> None:
+        """An operator gives the IDs of messages again when its counter starts again."""
+        now = 0.0
+        reports = SmppReports(
+            settings=settings(None, port=1, password=Secret("p")), report=lambda *_: True, seconds=lambda: now
+        )
+        part = reports.part("7", HexadecimalIds.ANSWERS)
+        reports.take(PartReport(part="7", state=MessageState.DELIVERED))
+        assert reports.state([part]) is MessageState.DELIVERED
+
+        now = 5.1
+        assert reports.state([part]) is None
+        reports.take(PartReport(part="7", state=MessageState.ACCEPTED))
+        assert reports.state([part]) is MessageState.ACCEPTED
 
     def test_a_report_that_could_not_be_stored_is_acknowledged(self, operator: SmppOperator, gateway: Open) -> None:
         """The operator sends it again, until it is stored."""
