@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 
 from provisioner.config.load import LoadedConfiguration
-from provisioner.core.api.errors import ConfigurationError, StoreError
+from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.governance.roles import Role
 from provisioner.core.model.text import Text
 from provisioner.services.health_check.results import CheckResult, CheckStatus
@@ -21,7 +20,7 @@ def check_authority(config: LoadedConfiguration, now: Clock) -> Iterator[CheckRe
         message = Text("roles are not enforced: anyone who can run provisioner can do everything")
         yield CheckResult(name="authority", status=CheckStatus.WARNING, message=message, cure=cure)
         return
-    with suppress(StoreError), open_store(config) as store:
+    with open_store(config) as store:
         given = len(store.role_assignments.all())
         administrators = len(authority_of(config, store, now).who({Role.ADMINISTRATOR}))
         if administrators:

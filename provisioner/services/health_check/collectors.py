@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import timedelta
 
 from provisioner.config.load import LoadedConfiguration
-from provisioner.core.api.errors import StoreError
 from provisioner.core.model.text import Text
 from provisioner.services.collectors import CollectorState, collector_states
 from provisioner.services.health_check.results import CheckResult, warning
@@ -19,7 +17,7 @@ LONGEST_WAIT = timedelta(minutes=15)
 
 def check_collectors(config: LoadedConfiguration, now: Clock) -> Iterator[CheckResult]:
     """Tell how far each collector has the audit log, if there are any."""
-    with suppress(StoreError), open_store(config, now) as store:  # it was said already if there is none
+    with open_store(config, now) as store:
         for state in collector_states(store):
             late = state.since is not None and now() - state.since > LONGEST_WAIT
             yield _late(state) if late else _in_time(state)

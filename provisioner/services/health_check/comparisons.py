@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 from provisioner.config.load import LoadedConfiguration
-from provisioner.core.api.errors import OmittedError, StoreError
+from provisioner.core.api.errors import OmittedError
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.model.text import Text
 from provisioner.core.reconcile.history import PastComparison
@@ -23,7 +22,7 @@ def check_comparisons(config: LoadedConfiguration, plugins: Plugins, now: Clock)
 
     A comparison of a single unit doesn't count.
     """
-    with suppress(StoreError), open_store(config) as store:  # it was said already if there is none
+    with open_store(config) as store:
         for target in plugins.account_targets:
             lacking = target.lacks("account_list")
             if lacking is None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import timedelta
 
 from provisioner.config.load import LoadedConfiguration
-from provisioner.core.api.errors import StoreError
 from provisioner.core.model.text import Text
 from provisioner.services.health_check.results import CheckResult, warning
 from provisioner.services.parts import Clock, allowances_of, open_store
@@ -21,7 +19,7 @@ def check_deliveries(config: LoadedConfiguration, now: Clock) -> Iterator[CheckR
 
     Only the last password of each open account counts.
     """
-    with suppress(StoreError), open_store(config, now) as store:  # it was said already if there is none
+    with open_store(config, now) as store:
         if count := store.deliveries.count_open():
             message = Text.counted(
                 "a report on {count} password is awaited", "reports on {count} passwords are awaited", count=count
@@ -40,7 +38,7 @@ def check_deliveries(config: LoadedConfiguration, now: Clock) -> Iterator[CheckR
 
 def check_notices(config: LoadedConfiguration, now: Clock) -> Iterator[CheckResult]:
     """Tell of the notices of the last days that gateways took and did not report as delivered, if there are any."""
-    with suppress(StoreError), open_store(config, now) as store:
+    with open_store(config, now) as store:
         if undelivered := store.notices.undelivered(now() - timedelta(days=NOTICE_DAYS)):
             latest = undelivered[0].subject
             message = Text.counted(
@@ -60,7 +58,7 @@ def check_notices(config: LoadedConfiguration, now: Clock) -> Iterator[CheckResu
 
 def check_daily_limits(config: LoadedConfiguration, now: Clock) -> Iterator[CheckResult]:
     """Tell how many messages each channel with a daily limit has sent today."""
-    with suppress(StoreError), open_store(config, now) as store:
+    with open_store(config, now) as store:
         allowances = allowances_of(config, store, now)
         for channel, limit in allowances.limits.items():
             sent = store.message_counts.sent(channel, allowances.today)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime
 
 from provisioner.config.load import LoadedConfiguration
-from provisioner.core.api.errors import ConfigurationError, StoreError
+from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.api.rules import Observation
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.model.text import Text
@@ -24,7 +23,7 @@ def check_rule_sets(config: LoadedConfiguration, plugins: Plugins, now: Clock) -
     """Check that the rule sets go together and hold for units that are known, and what they watch."""
     if plugins.rule_sets.keys() != config.content.rules.keys():
         return  # it was said already which plug-in did not load
-    with suppress(StoreError), open_store(config) as store:  # it was said already if there is none
+    with open_store(config) as store:
         try:
             policy = make_policy(config, plugins, store, now())
         except ConfigurationError as error:

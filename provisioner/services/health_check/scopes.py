@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import suppress
 
 import attrs
 
 from provisioner.config.load import LoadedConfiguration
-from provisioner.core.api.errors import StoreError
 from provisioner.core.engine.desired import DesiredState
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.model import Account, AccountState
@@ -34,7 +32,7 @@ def check_scopes(config: LoadedConfiguration, plugins: Plugins) -> Iterator[Chec
     """Tell which scopes name unknown units, and how many accounts are not where they belong. No target is asked."""
     scopes = config.target_scopes()
     joined = {name for name, target in plugins.targets.items() if "account_create" in target.hooks}
-    with suppress(StoreError), open_store(config) as store:  # it was said already if there is none
+    with open_store(config) as store:
         for name, scope in scopes.items():
             yield from _unknown_units(f"targets.{name}", scope, store)
         for name, scope in config.channel_scopes().items():

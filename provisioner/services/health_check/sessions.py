@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 
 from provisioner.config.load import LoadedConfiguration
-from provisioner.core.api.errors import StoreError
 from provisioner.core.model import SessionsState
 from provisioner.core.model.text import Text
 from provisioner.services.health_check.results import CheckResult, warning
@@ -15,7 +13,7 @@ from provisioner.services.parts import open_store
 
 def check_sessions(config: LoadedConfiguration) -> Iterator[CheckResult]:
     """Tell, for each target, of how many accounts sessions may still be open, if there are any. No target is asked."""
-    with suppress(StoreError), open_store(config) as store:  # it was said already if there is none
+    with open_store(config) as store:
         counts = store.accounts.count_sessions()
         for name in config.content.targets:
             if count := counts.get((name, SessionsState.OPEN)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -39,7 +38,7 @@ def check_store(config: LoadedConfiguration, now: Clock) -> Iterator[CheckResult
 
 def _operations(config: LoadedConfiguration, now: datetime) -> Iterator[CheckResult]:
     """Count the operations that have not ended. Those on which a process works need nobody's attention."""
-    with suppress(StoreError), open_store(config) as store:
+    with open_store(config) as store:
         found = store.operations.count_unended()
         if not found:
             return

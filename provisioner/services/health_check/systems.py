@@ -89,7 +89,7 @@ def check_numbers(config: LoadedConfiguration, plugins: Plugins) -> Iterator[Che
 def check_quarantine(config: LoadedConfiguration, now: Clock) -> Iterator[CheckResult]:
     """Report which of them are quarantined, regardless of their checks."""
     families = {"targets": config.content.targets, "channels": config.content.channels}
-    with suppress(StoreError), open_store(config) as store:
+    with open_store(config) as store:
         for family, name in [(family, name) for family, tables in families.items() for name in tables]:
             try:
                 Breaker(name=name, now=now, health=store.health).expect_no_quarantine()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 
 from provisioner.config.load import LoadedConfiguration
-from provisioner.core.api.errors import StoreError
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.model.text import Text
 from provisioner.core.reconcile.ports import LONGEST_UNSEEN
@@ -20,7 +18,7 @@ def check_verification(config: LoadedConfiguration, plugins: Plugins, now: Clock
 
     Differences that a comparison finds are told with the comparison.
     """
-    with suppress(StoreError), open_store(config) as store:  # it was said already if there is none
+    with open_store(config) as store:
         for target in plugins.account_targets:
             if different := store.verifications.different(target.name):
                 yield _different(target.name, different)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from contextlib import closing
 
+import pytest
+
 from provisioner.config.load import LoadedConfiguration, load
+from provisioner.core.api.errors import StoreError
 from provisioner.core.model.days import utc_now
 from provisioner.services.health_check.results import CheckResult, CheckStatus
 from provisioner.services.health_check.rules import check_rule_sets
@@ -32,7 +35,8 @@ def test_a_rule_set_for_a_unit_that_is_not_known_is_a_warning(office_config: Loa
     assert (found.status, found.message.values["code"]) == (CheckStatus.WARNING, "yok")
 
 
-def test_without_a_store_says_nothing_a_second_time(office_config: LoadedConfiguration) -> None:
+def test_rules_seem_to_be_in_order_without_a_store(office_config: LoadedConfiguration) -> None:
     (office_config.file.parent / "provisioner.sqlite").unlink()
 
-    assert checked(office_config, '[rules.backup]\nrule = "backup-duty"\n') == []
+    with pytest.raises(StoreError):
+        checked(office_config, '[rules.backup]\nrule = "backup-duty"\n')
