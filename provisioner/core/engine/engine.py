@@ -141,6 +141,8 @@ class Engine:
         work = self._write_down(plan.work)
         if share := self.holds.excess(plan.work, written=True):
             return iter(self._hold_back(work, share))
+        if self.distribution:  # workers read what they need
+            return self._distribute(work, self.distribution)
         return self._run(self._ahead.keep_current(work, read_at=read_at))
 
     def releasable(self, run: str, *, actor: str) -> list[PlannedOperation | Operation]:

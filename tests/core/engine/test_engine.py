@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +36,7 @@ from provisioner.core.api.messages import (
 )
 from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.engine.planner import Planner
+from provisioner.core.engine.read_ahead import ReadAhead
 from provisioner.core.gateways.gateway import TARGET_HOOKS
 from provisioner.core.gateways.health import TargetHealth
 from provisioner.core.model import (
@@ -714,6 +716,19 @@ class TestDistribution:
 
             assert {operation.id for operation in resumed} == set(ids)
             assert workers.handed_out == ids[1:]
+
+    def test_a_run_looks_people_up_again_before_it_is_handed_out(self, world: World) -> None:
+        """The workers do so. A long run would keep them waiting, and a failed look-up would end its operation."""
+        with world.start() as here:
+            here.know(units=UNITS[:2], persons=PERSONS)
+            here.engine.distribution = workers = Distributed()
+            here.engine._ahead = ReadAhead(here.planner, itertools.count(step=60).__next__)
+            plan = here.planner.open_units(UNITS[:2], initiator=INITIATOR)
+            here.planner.people.stored = lambda _: pytest.fail("looked up again")
+
+            here.run(plan)
+
+            assert len(workers.handed_out) == 2
 
     def test_stop_ends_the_waiting(self, world: World) -> None:
         with world.start() as here:
