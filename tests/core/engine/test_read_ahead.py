@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -192,16 +193,16 @@ def test_a_new_plan_sends_a_password_to_a_number_that_was_replaced_since(
     harness.engine._ahead = ReadAhead(harness.planner, clock)
     harness.resume()
     plan = harness.planner.rotate([harness.account(unit.login or "") for unit in UNITS], INITIATOR)
-    began = 0
+    lock = threading.Lock()
 
     def replace(events: Sequence[Event]) -> None:
-        nonlocal began
-        began += any(isinstance(event, StepBegun) for event in events)
-        if began and clock.now == 0:
-            clock.now = MAX_AGE + 1
-            harness.know(persons=[attrs.evolve(person, mobile=OTHER_NUMBER) for person in PERSONS])
+        """Replace all numbers before the first operation begins; others that want to begin wait for that."""
+        with lock:
+            if clock.now == 0 and any(isinstance(event, StepBegun) for event in events):
+                harness.know(persons=[attrs.evolve(person, mobile=OTHER_NUMBER) for person in PERSONS])
+                clock.now = MAX_AGE + 1
 
-    harness.after_record = replace
+    harness.on_record = replace
     done = harness.run(plan)
 
     assert {operation.state for operation in done} == {OperationState.DONE}
