@@ -250,7 +250,7 @@ class Cluster:
             numbers: Chooses which worker is killed or suspended each second until then; ``None`` for none.
         """
         end = time.monotonic() + PATIENCE + PATIENCE_EACH * len(self.numbers)
-        next_hit = time.monotonic() + 1
+        next_hit = time.monotonic()
         while self.unended() or self.jobs():
             assert time.monotonic() < end, "\n".join(one.output() for one in workers)
             if numbers and time.monotonic() >= next_hit:
@@ -262,6 +262,9 @@ class Cluster:
 
     def unended(self) -> int:
         return self._count("operations WHERE finished_at IS NULL")
+
+    def leases(self) -> int:
+        return self._count("leases")
 
     def jobs(self) -> int:
         return self._count("provisioner_queue.procrastinate_jobs")
@@ -303,7 +306,7 @@ class Cluster:
             too_many=[login for login, one in rotations.items() if not 1 <= sent[self.numbers[login]] <= one.tries],
             wrong=[login for login, found in valid.items() if not found[-1] or any(found[:-1])],
             log_ins=sum(found[-1] for found in valid.values()),
-            leases=self._count("leases"),
+            leases=self.leases(),
             jobs=self.jobs(),
             events=self._count("events"),
             broken="" if broken is None else f"broken at entry {broken}",

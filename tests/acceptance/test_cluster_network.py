@@ -117,6 +117,7 @@ def test_others_take_over_while_the_network_stays_cut_and_nothing_stale_is_writt
     ):
         cluster.wait_for_work()
         site.namespace.cut()
+        under_way = cluster.leases()
         with Workers.running(cluster.folder, 2) as outside:
             cluster.wait(outside)
             while_cut = cluster.inspect()
@@ -129,5 +130,6 @@ def test_others_take_over_while_the_network_stays_cut_and_nothing_stale_is_writt
     while_cut.require_soundness(ACCOUNTS)
     found.require_soundness(ACCOUNTS)
     assert cluster.messages() == passwords, "a worker that had lost its leases has sent a password"
-    assert inside.happened[f"ended with {-signal.SIGALRM}"], "no worker was changing accounts when it was cut off"
+    # On a busy machine, all can be done before the network is cut.
+    assert inside.happened[f"ended with {-signal.SIGALRM}"] or not under_way, "a worker kept leases that it lost"
     assert set(codes) <= STOPPED, inside.output() + outside.output()
