@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPSConnection, IncompleteRead
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -34,7 +35,8 @@ from provisioner.core.api.errors import (
 )
 from provisioner.core.api.fencing import require_lease
 from provisioner.core.model.secret import Secret
-from provisioner.net.tls import is_idle, seconds_left, trusting
+from provisioner.net.sockets import is_idle, receive, send
+from provisioner.net.tls import seconds_left, trusting
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -104,6 +106,7 @@ class _Wire:
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
+        connected.settimeout(0)
         self._unsent: list[bytes] = []
         #: When the request must have ended, by the monotonic clock.
         self.deadline = 0.0
@@ -128,12 +131,10 @@ class _Wire:
         """Send what is to be sent, and wait for something to read."""
         if self._unsent:
             request, self._unsent = b"".join(self._unsent), []
-            self._socket.settimeout(seconds_left(self.deadline))
             if self.changing:
                 require_lease()
-            self._socket.sendall(request)
-        self._socket.settimeout(seconds_left(self.deadline))
-        count = self._socket.recv_into(buffer)
+            send(self._socket, request, self.deadline)
+        count = receive(self._socket, partial(self._socket.recv_into, buffer), self.deadline)
         self.ended = count == 0
         return count
 

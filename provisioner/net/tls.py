@@ -1,9 +1,7 @@
-"""What is the same for every plug-in that opens connections: trust, whether they are still good, and deadlines."""
+"""What is the same for every plug-in that opens connections: trust, and deadlines."""
 
 from __future__ import annotations
 
-import select
-import socket
 import ssl
 import time
 from functools import cache
@@ -55,13 +53,6 @@ def _identify(context: ssl.SSLContext, certificate: Path, key: Path | None) -> N
             file=certificate,
             reason=getattr(error, "strerror", None) or type(error).__name__,
         ) from None
-
-
-def is_idle(connection: socket.socket) -> bool:
-    """Whether the other side has said nothing since its last answer; it would be that it hangs up."""
-    poll = select.poll()
-    poll.register(connection, select.POLLIN)
-    return not poll.poll(0)
 
 
 def seconds_left(deadline: float) -> float:

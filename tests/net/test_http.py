@@ -350,6 +350,10 @@ def test_threads_share_a_client(client: HttpClient, server: MakeServer) -> None:
     assert answers == list("abc") * 10
 
 
+#: More than is read at once, and not more than TLS sends in one record.
+ONE_RECORD = "over TLS" * 1500
+
+
 @pytest.fixture(name="certificate", scope="module")
 def _certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tls")
@@ -372,7 +376,8 @@ def _tls_port(certificate: Path) -> Iterator[int]:
                 plain, _ = listener.accept()
                 with plain, suppress(OSError), context.wrap_socket(plain, server_side=True) as connection:
                     connection.recv(65536)
-                    answering(200, "over TLS")(connection)
+                    answering(200, ONE_RECORD)(connection)
+                    connection.recv(1)  # until the other side hangs up
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -389,7 +394,17 @@ def test_a_certificate_of_ones_own_authority_is_trusted_if_configured(certificat
     answer = client.call("POST", f"https://localhost:{tls_port}/")
     client.close()
 
-    assert answer.text == "over TLS"
+    assert answer.text == ONE_RECORD
+
+
+def test_what_is_decrypted_already_is_not_waited_for(certificate: Path, tls_port: int) -> None:
+    """OpenSSL has the whole record after the first part of it was read, and the socket has nothing."""
+    client = HttpClient.open(timeout=5, ca_file=certificate)
+
+    answer = client.call("POST", f"https://localhost:{tls_port}/")
+    client.close()
+
+    assert answer.text == ONE_RECORD
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])

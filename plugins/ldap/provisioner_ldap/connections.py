@@ -178,6 +178,7 @@ class LdapClient:
             if server.tls and not server.ssl:
                 wire.allow(self.settings.connect_timeout)
                 connection.start_tls(read_server_info=False)
+            connection.socket.settimeout(0)  # the wire waits, until its deadline
         except BaseException as error:
             close_socket(connection)
             if not isinstance(error, Exception):

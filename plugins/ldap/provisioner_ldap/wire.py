@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import attrs
@@ -19,7 +20,7 @@ from ldap3.utils.asn1 import encode
 
 from provisioner.core.api.fencing import require_lease
 from provisioner.core.model.text import marked
-from provisioner.net.tls import is_idle, seconds_left
+from provisioner.net.sockets import is_idle, receive, send
 from provisioner_ldap.ber import LdapReply, read_entry, read_number, read_result
 from provisioner_ldap.entry import Control, Entry
 from provisioner_ldap.requests import ANSWERS, message
@@ -81,7 +82,6 @@ class Wire:
         """
         self._deadline, self._allowed = time.monotonic() + seconds, LONGEST_ANSWER
         self._changing = changing
-        self._connection.socket.settimeout(seconds)
 
     def is_idle(self) -> bool:
         """Whether the server has said nothing since its last answer."""
@@ -175,7 +175,7 @@ class Wire:
         if changing:
             require_lease()
         try:
-            self._connection.socket.sendall(encoded)
+            send(self._connection.socket, encoded, self._deadline)
         except OSError as error:
             self._connection.last_error = str(error)
             raise LDAPSocketSendError(str(error)) from None
@@ -211,8 +211,8 @@ class Wire:
 
     def _message(self) -> list[bytes]:
         while len(self._received) < (length := self._expected()):
-            self._connection.socket.settimeout(seconds_left(self._deadline))
-            data = self._connection.socket.recv(_CHUNK)
+            connection = self._connection.socket
+            data = receive(connection, partial(connection.recv, _CHUNK), self._deadline)
             if not data:
                 return []
             self._received += data
