@@ -79,19 +79,24 @@ def _controls(message: bytes, at: int, whole: int) -> Mapping[str, bytes]:
     at, end = _content(message, at)
     while at < end:
         start, at = _content(message, at)
-        identifier, *rest = _parts(message, start, at)
+        identifier, *rest = elements(message, start, at)
         found[identifier[1].decode()] = next((value for tag, value in rest if tag == _OCTET_STRING), b"")
     return found
 
 
-def _parts(message: bytes, at: int, end: int) -> list[tuple[int, bytes]]:
-    """Return the elements between two places, each with its tag."""
-    parts = []
+def elements(message: bytes, at: int, end: int) -> list[tuple[int, bytes]]:
+    """Return the elements between two places, each with its tag.
+
+    Raises:
+
+        IndexError: One of them is damaged.
+    """
+    found = []
     while at < end:
         tag = message[at]
         start, at = _content(message, at)
-        parts.append((tag, message[start:at]))
-    return parts
+        found.append((tag, message[start:at]))
+    return found
 
 
 def read_entry(message: bytes) -> Entry | None:

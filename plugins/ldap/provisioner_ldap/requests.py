@@ -94,11 +94,8 @@ def _integer(number: int) -> bytes:
 
 def _element(tag: int, *contents: bytes) -> bytes:
     content = b"".join(contents)
-    return bytes([tag]) + _length(len(content)) + content
-
-
-def _length(length: int) -> bytes:
+    length = len(content)
     if length < _LONG:
-        return bytes([length])
+        return bytes((tag, length)) + content
     octets = length.to_bytes((length.bit_length() + 7) // 8)
-    return bytes([_LONG + len(octets)]) + octets
+    return bytes((tag, _LONG + len(octets))) + octets + content
