@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import cast
 
@@ -321,8 +321,8 @@ class MemoryNotice:
 class MemoryChannel:
     """Phones in memory. Safe to share between threads."""
 
-    _messages: list[MemoryMessage] = attrs.field(factory=list, init=False, repr=False)
-    _notices: list[MemoryNotice] = attrs.field(factory=list, init=False, repr=False)
+    _messages: dict[str, MemoryMessage] = attrs.field(factory=dict, init=False, repr=False)
+    _notices: dict[str, MemoryNotice] = attrs.field(factory=dict, init=False, repr=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
 
     @hookimpl
@@ -333,15 +333,10 @@ class MemoryChannel:
             return DeliveryReceipt(state=DeliveryState.REJECTED, detail="no mobile number")
         with self._lock:
             require_lease()
-            if not _has(self._messages[-100:], request.delivery_id):
-                message = MemoryMessage(
-                    request.delivery_id,
-                    number,
-                    request.account.login,
-                    request.secret.reveal(),
-                    request.replaces_earlier,
-                )
-                self._messages.append(message)
+            message = MemoryMessage(
+                request.delivery_id, number, request.account.login, request.secret.reveal(), request.replaces_earlier
+            )
+            self._messages.setdefault(message.delivery_id, message)
         return DeliveryReceipt(state=DeliveryState.DELIVERED, reference=request.delivery_id)
 
     @hookimpl
@@ -352,15 +347,14 @@ class MemoryChannel:
             return DeliveryReceipt(state=DeliveryState.REJECTED, detail="no mobile number")
         with self._lock:
             require_lease()
-            if not _has(self._notices[-100:], request.delivery_id):
-                self._notices.append(MemoryNotice(request.delivery_id, number, request.text))
+            self._notices.setdefault(request.delivery_id, MemoryNotice(request.delivery_id, number, request.text))
         return DeliveryReceipt(state=DeliveryState.DELIVERED, reference=request.delivery_id)
 
     @hookimpl
     def delivery_probe(self, request: ProbeDelivery) -> DeliveryReceipt:
         """Look on the phones."""
         with self._lock:
-            there = _has([*self._messages, *self._notices], request.delivery_id)
+            there = request.delivery_id in self._messages or request.delivery_id in self._notices
         return DeliveryReceipt(state=DeliveryState.DELIVERED if there else DeliveryState.MISSING)
 
     @hookimpl
@@ -373,16 +367,12 @@ class MemoryChannel:
     def inbox(self, number: str) -> list[MemoryMessage]:
         """Return the messages with passwords on one phone, the oldest first."""
         with self._lock:
-            return [message for message in self._messages if message.number == number]
+            return [message for message in self._messages.values() if message.number == number]
 
     def notices(self, number: str) -> list[MemoryNotice]:
         """Return the messages without any secret on one phone, the oldest first."""
         with self._lock:
-            return [notice for notice in self._notices if notice.number == number]
-
-
-def _has(messages: Sequence[MemoryMessage | MemoryNotice], delivery_id: str) -> bool:
-    return any(message.delivery_id == delivery_id for message in messages)
+            return [notice for notice in self._notices.values() if notice.number == number]
 
 
 @hookimpl

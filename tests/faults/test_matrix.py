@@ -108,7 +108,7 @@ class World:
         shutil.copy(former.file, self.file)
         for name, directory in former.directories.items():
             self.directories[name]._entries.update(directory._entries)
-        self.phones._messages.extend(former.phones._messages)
+        self.phones._messages.update(former.phones._messages)
 
     def start(self) -> Harness:
         return Harness(
