@@ -123,7 +123,8 @@ def follow(
     if session.output.is_json:
         document = {**_document(session, shown, run.unchanged, run.refused), **more()}
         session.output.document(document | ({"error": failures.document(failure, session)} if failure else {}), long)
-    _tell(session, shown, run)
+    else:
+        _tell(session, shown, run)
     if failure:
         for line in failures.lines(failure, session):
             session.output.error_lines(line)
