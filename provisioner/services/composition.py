@@ -160,8 +160,7 @@ class Composition:
         def record(*events: Event) -> None:
             all_events = [*events, *authority.accountable(events)]
             self.journal.write(*all_events)
-            for event in all_events:
-                self.plugins.observe(event)
+            self.plugins.observe(*all_events)
 
         return record
 

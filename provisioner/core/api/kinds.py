@@ -64,6 +64,12 @@ class KindSpec:
     officer: OfficerRight
     #: The action of a rule that requires it, if there is one.
     action: Action | None = None
+    #: The names of what the message carries.
+    carries: tuple[str, ...] = attrs.field(init=False)
+
+    @carries.default
+    def _fields_of_message(self) -> tuple[str, ...]:
+        return tuple(attrs.fields_dict(self.message))
 
     @property
     def delivers(self) -> bool:
@@ -88,7 +94,7 @@ class KindSpec:
     @property
     def needs_holder(self) -> bool:
         """Whether the holder must be known: to receive the password, or to be written to the targets."""
-        return self.delivers or "holder" in attrs.fields_dict(self.message)
+        return self.delivers or "holder" in self.carries
 
 
 _ADAPTING = frozenset({OperationKind.UPDATE, OperationKind.WITHDRAW})

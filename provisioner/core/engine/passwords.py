@@ -7,7 +7,7 @@ Contradictions between two policies are found when the program starts, not when 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Self
 
 import attrs
@@ -104,6 +104,14 @@ class PasswordMaker:
 
     policy: PasswordPolicy
     length: int
+    #: Draws words of the characters that are allowed.
+    _words: Iterator[str] = attrs.field(init=False, eq=False, repr=False)
+
+    @_words.default
+    def _drawn(self) -> Iterator[str]:
+        alphabet = "".join(cls.characters for cls in self.policy.classes)
+        words: Iterator[str] = pwd.genword(length=self.length, chars=alphabet, returns=iter)
+        return words
 
     @classmethod
     def of(cls, policies: Sequence[PasswordPolicy]) -> Self:
@@ -133,9 +141,8 @@ class PasswordMaker:
 
     def make(self) -> Secret:
         """Return a new password. All words that the policy allows are equally likely."""
-        alphabet = "".join(cls.characters for cls in self.policy.classes)
         while True:
-            secret = Secret(pwd.genword(length=self.length, chars=alphabet), passing=True)
+            secret = Secret(next(self._words), passing=True)
             if not self.objections(secret):
                 return secret
 
@@ -150,10 +157,11 @@ class PasswordMaker:
         found += [
             Text("it needs more {name}", {"name": cls.name})
             for cls in policy.classes
-            if sum(character in cls.characters for character in word) < cls.at_least
+            if sum(map(cls.characters.__contains__, word)) < cls.at_least
         ]
         if set(word) - set().union(*(cls.characters for cls in policy.classes)):
             found.append(Text("it contains characters that are not allowed"))
-        if any(forbidden.casefold() in word.casefold() for forbidden in policy.forbidden_words):
+        folded = word.casefold()
+        if any(forbidden.casefold() in folded for forbidden in policy.forbidden_words):
             found.append(Text("it contains a forbidden word"))
         return found

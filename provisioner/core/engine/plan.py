@@ -113,7 +113,7 @@ class PlannedOperation:
             "secret": secret,
             "entitlements": self.entitlements_on(target),
         }
-        return spec.message(**{name: values[name] for name in attrs.fields_dict(spec.message)})
+        return spec.message(**{name: values[name] for name in spec.carries})
 
     def joining(self, target: str, secret: Secret) -> CreateAccount:
         """Return the message to a target on which the open account is missing.
@@ -197,6 +197,8 @@ def only_sessions_left(operation: Operation) -> bool:
 
     The journal has the end of a delivery only together with the changed account, so that a crash can't separate them.
     """
+    if not operation.tries:
+        return False
     is_delivered = any(step.hook == DELIVER and step.outcome is Outcome.APPLIED for step in operation.steps)
     return is_delivered or (operation.error is not None and operation.error.name == SessionsOpenError.__name__)
 

@@ -133,7 +133,7 @@ class SecretDelivery:
         """Return the mark of the number to which a channel sends."""
         kind = channel.number
         if kind not in self._marks:
-            self._marks[kind] = self.context.mobile_mark(channel.addressed(self.work.recipient).mobile)
+            self._marks[kind] = self.context.mobile_mark(channel.number_of(self.work.recipient))
         return self._marks[kind]
 
     def _deliver_over(self, channel: Channel, secret: Secret) -> None:

@@ -489,7 +489,7 @@ class Channel(Gateway):
         """Return a person as the plug-in sees one: the mobile number is the number to which the channel sends."""
         return attrs.evolve(
             person,
-            mobile=self._number_of(person),
+            mobile=self.number_of(person),
             other_mobile=None,
             other_mobile_confirmed_by=None,
             other_mobile_confirmed_at=None,
@@ -518,12 +518,13 @@ class Channel(Gateway):
                 )
             )
 
-    def _number_of(self, person: Person) -> str | None:
+    def number_of(self, person: Person) -> str | None:
+        """Return the number to which the channel sends; ``None`` if the person has none."""
         return person.confirmed_mobile if self.number is mobile.NumberKind.OTHER else person.mobile
 
     def _number_objection(self, person: Person) -> Text | None:
         """Return why the channel may not use this person's number; ``None`` if it may, or needs none."""
-        number = (self._number_of(person) or "") if self.uses_number else ""
+        number = (self.number_of(person) or "") if self.uses_number else ""
         return mobile.objection(number) if any(map(str.isdigit, number)) else None
 
     def obstacle(self, person: Person) -> Text | None:

@@ -302,15 +302,16 @@ class Plugins:
         observers = self._manager.hook.operation_event.get_hookimpls()
         return any(not observer.plugin_name.startswith(_CORE) for observer in observers)
 
-    def observe(self, event: Event) -> None:
-        """Call every observer, and continue after errors."""
+    def observe(self, *events: Event) -> None:
+        """Call every observer with each event, and continue after errors."""
         for implementation in self._manager.hook.operation_event.get_hookimpls():
-            try:
-                contained(partial(implementation.function, event))
-            except ForeignError as error:
-                log.error("observer_failed", observer=implementation.plugin_name, error=error.name)
-            except ProvisionerError as error:
-                log.error("observer_failed", observer=implementation.plugin_name, error=type(error).__name__)
+            for event in events:
+                try:
+                    contained(partial(implementation.function, event))
+                except ForeignError as error:
+                    log.error("observer_failed", observer=implementation.plugin_name, error=error.name)
+                except ProvisionerError as error:
+                    log.error("observer_failed", observer=implementation.plugin_name, error=type(error).__name__)
 
     def on_close(self, callback: Callable[[], object]) -> None:
         """Call *callback* in :meth:`close`."""
