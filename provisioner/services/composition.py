@@ -197,7 +197,7 @@ class Composition:
             allowances=allowances_of(self.config, self.store, self.now),
             dispatch=Dispatch(
                 recent=self.store.deliveries.recent,
-                last_number=self.store.deliveries.last_number,
+                last_numbers=self.store.deliveries.last_numbers,
                 rules=self.config.delivery_rules(),
             ),
         )

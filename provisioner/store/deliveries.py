@@ -204,8 +204,11 @@ CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
     DeliverySettled: _settled,
 }
 
-#: Read for each message that is sent.
-_LAST_NUMBER = select(func.max(deliveries.c.number)).where(deliveries.c.login == bindparam("login"))
+_LAST_NUMBERS = (
+    select(deliveries.c.login, func.max(deliveries.c.number))
+    .where(deliveries.c.login.in_(bindparam("logins", expanding=True)))
+    .group_by(deliveries.c.login)
+)
 
 _RECENT = (
     select(deliveries)
@@ -236,10 +239,9 @@ class StoredDeliveries:
         """Return the last messages of an account, the latest first."""
         return models(PasswordDelivery, _NAMES, self._database.find(_RECENT, login=login))
 
-    def last_number(self, login: str, /) -> int:
-        """Return the number of the last message of an account; 0 if there is none."""
-        [(number,)] = self._database.find(_LAST_NUMBER, login=login)
-        return number or 0
+    def last_numbers(self, logins: Collection[str], /) -> Mapping[str, int]:
+        """Return the number of the last message of each of these accounts that has one, by login."""
+        return dict(self._reader.find_among(_LAST_NUMBERS, "logins", logins))
 
     def of_operation(self, operation_id: str, /) -> Sequence[PasswordDelivery]:
         """Return the messages of an operation, the earliest first."""

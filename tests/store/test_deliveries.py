@@ -55,13 +55,13 @@ def only(harness: Harness) -> PasswordDelivery:
 
 
 def test_a_message_after_many_has_the_number_of_an_earlier_one(harness: Harness) -> None:
-    assert harness.store.deliveries.last_number(LOGIN) == 0
+    assert harness.store.deliveries.last_numbers([LOGIN]) == {}
     harness.open([UNITS[0].code])
     for _ in range(2):
         harness.rotate([LOGIN])
 
     assert [message.number for message in harness.store.deliveries.recent(LOGIN)] == [3, 2, 1]
-    assert harness.store.deliveries.last_number(LOGIN) == 3
+    assert harness.store.deliveries.last_numbers([LOGIN, "nobody"]) == {LOGIN: 3}
 
 
 def test_a_message_is_handed_over_without_a_deadline(harness: Harness) -> None:

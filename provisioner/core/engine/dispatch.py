@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -52,22 +52,22 @@ class Dispatch:
 
         recent: Returns the last messages of an account, the latest first.
 
-        last_number: Returns the number of the last message of an account; 0 if there is none.
+        last_numbers: Returns the number of the last message of each of some accounts that has one, by login.
 
         rules: What holds for the messages of each channel, by its name.
     """
 
     recent: Callable[[str], Sequence[PasswordDelivery]] = lambda _: ()
-    last_number: Callable[[str], int] = lambda _: 0
+    last_numbers: Callable[[Collection[str]], Mapping[str, int]] = lambda _: {}
     rules: Mapping[str, DeliveryRules] = attrs.field(factory=dict)
 
     def rules_of(self, channel: str) -> DeliveryRules:
         """Return what holds for the messages of a channel."""
         return self.rules.get(channel, DeliveryRules())
 
-    def next_number(self, login: str) -> int:
-        """Return the number of the next message of an account."""
-        return self.last_number(login) + 1
+    def last_number(self, login: str) -> int:
+        """Return the number of the last message of an account; 0 if there is none."""
+        return self.last_numbers([login]).get(login, 0)
 
     def failed(self, login: str, marks: Mapping[NumberKind, str | None]) -> Sequence[PasswordDelivery]:
         """Return the messages of an account to these numbers that were not delivered since the last one that was.

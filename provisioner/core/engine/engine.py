@@ -88,7 +88,7 @@ class Engine:
 
     @_ahead.default
     def _read_ahead(self) -> ReadAhead:
-        return ReadAhead(self.planner)
+        return ReadAhead(self.planner, dispatch=self.context.dispatch)
 
     def preflight(self, work: Sequence[PlannedOperation]) -> Sequence[TargetError]:
         """Check that everything that the operations need is available, before the first change.
@@ -143,7 +143,7 @@ class Engine:
             return iter(self._hold_back(work, share))
         if self.distribution:  # workers read what they need
             return self._distribute(work, self.distribution)
-        return self._run(self._ahead.keep_current(work, read_at=read_at))
+        return self._run(self._ahead.keep_current(self._ahead.numbered(work), read_at=read_at))
 
     def releasable(self, run: str, *, actor: str) -> list[PlannedOperation | Operation]:
         """Return what a release of a held run by this person would carry out.

@@ -59,6 +59,9 @@ class PlannedOperation:
     resumed: bool = False
     #: When its people were looked up, and the rest read if it is continued, in seconds of a clock that nobody sets.
     read_at: float | None = attrs.field(default=None, eq=False)
+    #: The number of the last message with a password to the account, if it was read after the operation. It is right
+    #: until this attempt sends another one: the journal lets it begin only if nothing else has worked on the account.
+    last_message: int | None = attrs.field(default=None, eq=False)
     #: An unfinished operation on the same account that this one replaces.
     superseded: Operation | None = None
     #: The names of the targets that it concerns; ``None`` for all.
@@ -84,6 +87,11 @@ class PlannedOperation:
     def concerns(self, target: str) -> bool:
         """Whether it changes something on a target."""
         return self.targets is None or target in self.targets
+
+    @property
+    def delivers(self) -> bool:
+        """Whether it generates a password and delivers it."""
+        return KINDS[self.operation.kind].delivers
 
     @property
     def recipient(self) -> Person:

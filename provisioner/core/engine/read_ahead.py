@@ -20,6 +20,7 @@ import attrs
 from provisioner.core.api.errors import InputError, StoreError, TargetError, known_or_defect, step_error
 from provisioner.core.api.fencing import elapsed
 from provisioner.core.api.logs import Logger
+from provisioner.core.engine.dispatch import Dispatch
 from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.engine.planner import Planner
 from provisioner.core.model import Operation
@@ -50,10 +51,13 @@ class ReadAhead:
         planner: Plans operations again.
 
         seconds: A clock that nobody sets.
+
+        dispatch: Knows the earlier messages of accounts.
     """
 
     _planner: Planner
     _seconds: Callable[[], float] = elapsed
+    _dispatch: Dispatch = attrs.field(factory=Dispatch, kw_only=True)
 
     @property
     def now(self) -> float:
@@ -95,6 +99,29 @@ class ReadAhead:
                 break
         yield from self._some_at_a_time(left, self._with_current_people)
 
+    def numbered(self, work: Iterable[PlannedOperation | Operation]) -> Iterator[PlannedOperation | Operation]:
+        """Yield operations with the numbers of the last messages of their accounts, which are read for some together.
+
+        If they can't be read, each operation reads its own later.
+
+        Args:
+
+            work: Operations that the journal has.
+        """
+        left = iter(work)
+        while some := list(islice(left, _MOST)):
+            logins = [one.account.login for one in some if isinstance(one, PlannedOperation) and one.delivers]
+            try:
+                numbers = self._dispatch.last_numbers(logins) if logins else {}
+            except StoreError:
+                yield from some
+                continue
+            for one in some:
+                if isinstance(one, PlannedOperation) and one.delivers:
+                    yield attrs.evolve(one, last_message=numbers.get(one.account.login, 0))
+                else:
+                    yield one
+
     def current(self, work: PlannedOperation) -> PlannedOperation | Operation:
         """Return an operation that begins now, with new facts if what is known of it is too old.
 
@@ -133,7 +160,7 @@ class ReadAhead:
 
     def _planned(self, operations: Sequence[Operation]) -> list[PlannedOperation | Operation]:
         """Plan operations from the journal again."""
-        return self._read(operations, self._planner.all_again)
+        return list(self.numbered(self._read(operations, self._planner.all_again)))
 
     def _with_current_people(self, work: Sequence[PlannedOperation | Operation]) -> list[PlannedOperation | Operation]:
         """Look up the people of planned operations again."""

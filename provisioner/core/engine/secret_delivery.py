@@ -59,6 +59,8 @@ class SecretDelivery:
     is_done: bool = attrs.field(init=False)
     #: When the delivered message was sent, if this attempt knows it only from a report.
     sent_at: datetime | None = attrs.field(default=None, init=False)
+    #: The number of the last message to the account; ``None`` if it was not read yet.
+    _last_number: int | None = attrs.field(init=False)
     #: The marks of the numbers of the recipient, by kind.
     _marks: dict[NumberKind, str | None] = attrs.field(factory=dict, init=False)
 
@@ -69,6 +71,10 @@ class SecretDelivery:
     @is_done.default
     def _was_done(self) -> bool:
         return is_delivered(self.work.operation)
+
+    @_last_number.default
+    def _read_before(self) -> int | None:
+        return self.work.last_message
 
     @property
     def is_reported(self) -> bool:
@@ -202,10 +208,16 @@ class SecretDelivery:
             recipient=self.work.recipient,
             secret=secret,
             replaces_earlier=self.log.tries > 1,
-            number=self.context.dispatch.next_number(self.work.account.login),
+            number=self._next_number(),
             at=self.context.now(),
             unit=self.work.unit,
         )
+
+    def _next_number(self) -> int:
+        if self._last_number is None:
+            self._last_number = self.context.dispatch.last_number(self.work.account.login)
+        self._last_number += 1
+        return self._last_number
 
     def _recipient(self, request: DeliverSecret, channel: Channel) -> Recipient:
         return Recipient(person=request.recipient.id, mobile_mark=self._mark(channel), number=request.number)

@@ -75,8 +75,8 @@ def test_another_channel_is_used_although_the_configuration_does_not_say_so(
 
 
 def test_two_messages_of_an_account_have_the_same_number() -> None:
-    assert Dispatch().next_number("a") == 1
-    assert Dispatch(last_number=lambda login: {"a": 7}[login]).next_number("a") == 8
+    assert Dispatch().last_number("a") == 0
+    assert Dispatch(last_numbers=lambda _: {"a": 7}).last_number("a") == 7
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import attrs
 import pytest
 
-from provisioner.core.api.errors import InputError, TargetError
+from provisioner.core.api.errors import InputError, StoreError, TargetError
 from provisioner.core.api.events import Event, StepBegun
+from provisioner.core.engine.dispatch import Dispatch
 from provisioner.core.engine.limits import IN_TOTAL, Share
 from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.engine.planner import Planner
 from provisioner.core.engine.read_ahead import MAX_AGE, ReadAhead
 from provisioner.core.model import AccountState, Operation, OperationKind, OperationState, Person, Unit
+from provisioner.store.deliveries import StoredDeliveries
 from provisioner.testing.harness import INITIATOR, Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 
@@ -241,3 +243,40 @@ def test_little_is_read_in_vain_for_slow_operations(harness: Harness, sizes: lis
     assert found == operations
     assert sizes[:4] == [8, 4, 2, 1]
     assert sum(sizes) < 3 * MANY
+
+
+def test_the_numbers_of_messages_are_read_with_few_queries(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+    last_numbers = harness.store.deliveries.last_numbers
+
+    def count(_: StoredDeliveries, logins: Collection[str]) -> Mapping[str, int]:
+        sizes.append(len(logins))
+        return last_numbers(logins)
+
+    monkeypatch.setattr(StoredDeliveries, "last_numbers", count)
+    ahead = ReadAhead(harness.planner, Clock(), dispatch=Dispatch(last_numbers=harness.store.deliveries.last_numbers))
+
+    found = list(ahead.plan(planned(harness)))
+
+    assert sizes == [8, 16]
+    assert {work.last_message for work in found if isinstance(work, PlannedOperation)} == {1}
+
+
+def test_each_operation_reads_its_number_if_those_of_many_cannot_be_read(harness: Harness) -> None:
+    def fail(_: Collection[str]) -> Mapping[str, int]:
+        raise StoreError("the disk is gone")
+
+    ahead = ReadAhead(harness.planner, Clock(), dispatch=Dispatch(last_numbers=fail))
+
+    found = list(ahead.plan(planned(harness)))
+
+    assert [work.last_message for work in found if isinstance(work, PlannedOperation)] == [None] * MANY
+
+
+def test_messages_of_accounts_of_one_run_continue_their_numbers(harness: Harness) -> None:
+    harness.resume()
+    plan = harness.planner.rotate([harness.account(unit.login or "") for unit in UNITS], INITIATOR)
+    harness.engine.apply(plan)
+
+    for unit in UNITS:
+        assert [message.number for message in harness.store.deliveries.recent(unit.login or "")] == [3, 2, 1]
