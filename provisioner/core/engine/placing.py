@@ -56,14 +56,12 @@ class Placing:
         return [
             attrs.evolve(
                 intent,
-                place=attrs.evolve(
-                    self._place(
-                        intent,
-                        desired[intent.account.login],
-                        known.get(intent.account.login, {}),
-                        ended.get(intent.account.login, {}),
-                    ),
-                    parent=parents.get(intent.unit.parent or ""),
+                place=self._place(
+                    intent,
+                    parents.get(intent.unit.parent or ""),
+                    desired[intent.account.login],
+                    known.get(intent.account.login, {}),
+                    ended.get(intent.account.login, {}),
                 ),
             )
             for intent in intents
@@ -141,7 +139,12 @@ class Placing:
         return {**known, **{unit.code: unit for unit in units}}
 
     def _place(
-        self, intent: Intent, desired: Desired, known: Mapping[str, TargetState], ended: Mapping[str, SessionsState]
+        self,
+        intent: Intent,
+        parent: Unit | None,
+        desired: Desired,
+        known: Mapping[str, TargetState],
+        ended: Mapping[str, SessionsState],
     ) -> Place:
         kind = intent.kind
         usable = able(self.targets, UPDATE) if kind is OperationKind.UPDATE else self.targets
@@ -155,6 +158,7 @@ class Placing:
             left=left,
             channels=desired.channels,
             entitlements=desired.entitlements_after(kind),
+            parent=parent,
         )
 
     def _sessions(self, kind: OperationKind, changed: frozenset[str], others: frozenset[str]) -> frozenset[str]:

@@ -169,12 +169,14 @@ class PlanBuilder:
                 return nobody_to_receive(operation, stuck if mine else None)
             problems.append(problem)
         work = intent.planned(operation, people)
-        return attrs.evolve(work, recorded=mine, superseded=None if mine else stuck)
+        return attrs.evolve(work, recorded=mine, superseded=None if mine else stuck) if stuck else work
 
     def _marked(self, work: Iterable[PlannedOperation]) -> tuple[PlannedOperation, ...]:
         work = list(work)
         marks = self.records.marks.get_many([item.account.login for item in work])
-        return tuple(attrs.evolve(item, marks=tuple(marks.get(item.account.login, ()))) for item in work)
+        return tuple(
+            attrs.evolve(item, marks=tuple(met)) if (met := marks.get(item.account.login)) else item for item in work
+        )
 
     def _operation(self, intent: Intent, stuck: Operation | None, initiator: Initiator) -> Operation:
         if stuck and intent.is_served_by(stuck):

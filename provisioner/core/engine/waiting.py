@@ -8,7 +8,7 @@ from provisioner.core.api.errors import DailyLimitError, EarlierMessageError, In
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.engine.context import EngineContext
 from provisioner.core.engine.plan import PlannedOperation
-from provisioner.core.gateways.gateway import Gateway, Target
+from provisioner.core.gateways.gateway import Channel, Gateway, Target
 from provisioner.core.gateways.maintenance import Maintenance
 
 #: What an operation waits for, until a known time.
@@ -22,24 +22,23 @@ def obstacle(work: PlannedOperation, context: EngineContext) -> Obstacle | None:
     today, and waits until an earlier password can no longer arrive after the new one. The others don't wait,
     because a partial closure or update is better than none; their remaining steps wait.
     """
-    delivers = KINDS[work.operation.kind].delivers and not work.only_ends_sessions
+    delivers = work.delivers and not work.only_ends_sessions
+    deliverers = [channel for channel in context.deliverers if work.may_use(channel.name)] if delivers else []
     found = _maintenance(_concerned(work, context, delivers=delivers))
     if not delivers:
         found = [maintenance for maintenance in found if maintenance.until == work.operation.next_try_at]
-    else:
-        deliverers = [channel for channel in context.deliverers if work.may_use(channel.name)]
-        silent = _maintenance(deliverers)
-        if silent and len(silent) == len(deliverers):
-            found.append(min(silent, key=lambda maintenance: maintenance.until))
+    elif (silent := _maintenance(deliverers)) and len(silent) == len(deliverers):
+        found.append(min(silent, key=lambda maintenance: maintenance.until))
     if found:
         return max(found, key=lambda maintenance: maintenance.until).error()
-    return _of_message(work, context) if delivers else None
+    return _of_message(work, context, deliverers) if delivers else None
 
 
-def _of_message(work: PlannedOperation, context: EngineContext) -> EarlierMessageError | DailyLimitError | None:
+def _of_message(
+    work: PlannedOperation, context: EngineContext, deliverers: Sequence[Channel]
+) -> EarlierMessageError | DailyLimitError | None:
     earlier = context.dispatch.obstacle(work.account.login, context.now())
-    usable = [channel.name for channel in context.deliverers if work.may_use(channel.name)]
-    return earlier or context.allowances.obstacle(usable)
+    return earlier or context.allowances.obstacle([channel.name for channel in deliverers])
 
 
 def _concerned(work: PlannedOperation, context: EngineContext, *, delivers: bool) -> list[Target]:
