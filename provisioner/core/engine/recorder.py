@@ -53,12 +53,13 @@ class OperationRecorder:
     _operation: Operation
     _record: Recorder
     _now: Callable[[], datetime]
+    #: The number of attempts, including this one once it has started.
+    tries: int = attrs.field(init=False)
     _steps: list[Step] = attrs.field(factory=list, init=False)
     _pending: list[Event] = attrs.field(factory=list, init=False)
 
-    @property
-    def tries(self) -> int:
-        """The number of attempts, including this one."""
+    @tries.default
+    def _earlier_tries(self) -> int:
         return self._operation.tries
 
     def start(self, *, continues: bool = False) -> None:
@@ -68,10 +69,9 @@ class OperationRecorder:
 
             continues: Whether the steps of the earlier attempt stay.
         """
-        tries = self._operation.tries + 1
+        self.tries += 1
         self._steps = list(self._operation.steps) if continues else []
-        self._operation = attrs.evolve(self._operation, state=OperationState.RUNNING, tries=tries, error=None)
-        self._pending.append(self._event(OperationStarted, tries=tries, continues=continues))
+        self._pending.append(self._event(OperationStarted, tries=self.tries, continues=continues))
 
     def begin_to_look(self, name: str, hook: str) -> int:
         """Return the position of a step that changes nothing. Only its end is written, with the next event."""
@@ -189,6 +189,7 @@ class OperationRecorder:
         return attrs.evolve(
             self._operation,
             state=state,
+            tries=self.tries,
             steps=tuple(self._steps),
             finished_at=event.at if state.ended else None,
             next_try_at=next_try_at,

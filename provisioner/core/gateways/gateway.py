@@ -487,6 +487,9 @@ class Channel(Gateway):
 
     def addressed(self, person: Person) -> Person:
         """Return a person as the plug-in sees one: the mobile number is the number to which the channel sends."""
+        other = (person.other_mobile, person.other_mobile_confirmed_by, person.other_mobile_confirmed_at)
+        if other == (None, None, None) and self.number is mobile.NumberKind.MOBILE:
+            return person
         return attrs.evolve(
             person,
             mobile=self.number_of(person),
@@ -503,7 +506,8 @@ class Channel(Gateway):
             RefusedError: The channel may not send to this person.
         """
         self._require_number(request.recipient)
-        return attrs.evolve(request, recipient=self.addressed(request.recipient))
+        recipient = self.addressed(request.recipient)
+        return request if recipient is request.recipient else attrs.evolve(request, recipient=recipient)
 
     def _require_number(self, recipient: Person) -> None:
         if why := self._missing_number(recipient):
