@@ -31,7 +31,8 @@ IMPORTED = (
     "provisioner_ldap.directory",
     "provisioner_pys.connection",
     "provisioner_sms.plugin",
-    "provisioner_sms.simulator.gateway",
+    "provisioner_sms.simulator",
+    "provisioner_sms.simulator_gateway",
 )
 
 

@@ -44,7 +44,8 @@ from provisioner_sms.texts import Templates
 #: What a process would import when it first needs it.
 IMPORTED = (
     "provisioner_sms.numbers",
-    "provisioner_sms.simulator.gateway",
+    "provisioner_sms.simulator",
+    "provisioner_sms.simulator_gateway",
     "provisioner_pys.connection",
     "provisioner_ldap.directory",
 )

@@ -65,7 +65,7 @@ def _opened(chosen: AnyGatewaySettings, settings: Settings, report: Report) -> S
         case NetgsmSettings() | VerimorSettings() | IletimerkeziSettings():
             return _opened_provider(chosen, settings.sender or "")
         case SimulatorSettings():
-            from provisioner_sms.simulator.gateway import SimulatorGateway
+            from provisioner_sms.simulator_gateway import SimulatorGateway
 
             return SimulatorGateway.open(chosen)
     assert_never(chosen)

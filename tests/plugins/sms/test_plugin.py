@@ -26,7 +26,7 @@ from provisioner_sms.plugin import SmsChannel
 from provisioner_sms.providers.iletimerkezi import IletimerkeziGateway
 from provisioner_sms.providers.netgsm import NetgsmGateway
 from provisioner_sms.providers.verimor import VerimorGateway
-from provisioner_sms.simulator.gateway import SimulatorGateway
+from provisioner_sms.simulator_gateway import SimulatorGateway
 from tests.plugins.sms.conftest import NUMBER, MakeChannel, MakeRequest, make_section
 
 TABLE: dict[str, Any] = {

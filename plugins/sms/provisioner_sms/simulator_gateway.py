@@ -6,7 +6,7 @@ import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import attrs
 
@@ -20,7 +20,9 @@ from provisioner_sms.json_http import JsonGateway
 from provisioner_sms.providers.interface import NUMBER
 from provisioner_sms.replies import receipt, receipts_of
 from provisioner_sms.settings import TURKEY, JsonSettings, SimulatorSettings
-from provisioner_sms.simulator.simulator import SmsSimulator
+
+if TYPE_CHECKING:
+    from provisioner_sms.simulator import SmsSimulator
 
 #: What a message without a sender comes from.
 SENDER = "SIMULATOR"
@@ -46,6 +48,8 @@ class SimulatorGateway:
         """
         if settings.embedded is None:
             return cls._at(settings.url or "", settings.api_key, settings.timeout)
+        from provisioner_sms.simulator import SmsSimulator
+
         key = Secret(secrets.token_urlsafe(24))
         try:
             embedded = SmsSimulator.start(settings.embedded, api_key=key)
