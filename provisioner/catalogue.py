@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import Self
@@ -133,5 +133,6 @@ def _folder(package: str) -> Path:
     return Path(spec.origin).parent if spec and spec.origin else Path(package)
 
 
-def _places(template: str) -> set[str]:
-    return {place.group() for place in _PLACE.finditer(template)}
+@lru_cache(maxsize=256)
+def _places(template: str) -> frozenset[str]:
+    return frozenset(place.group() for place in _PLACE.finditer(template))

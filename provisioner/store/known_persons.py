@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, bindparam, select
 
 from provisioner.core.model import Person
+from provisioner.store.db.rows import models
 from provisioner.store.db.tables import persons
 from provisioner.store.db.transaction import DriverTransaction
 
@@ -16,4 +17,4 @@ _PERSONS = select(persons).where(persons.c.id.in_(bindparam("ids", expanding=Tru
 def persons_among(connection: Connection, ids: Iterable[str]) -> list[Person]:
     """Return the persons with these ids who are known."""
     rows = DriverTransaction(connection).find_among(_PERSONS, "ids", ids)
-    return [Person(**dict(zip(persons.c.keys(), row, strict=True))) for row in rows]
+    return models(Person, persons.c.keys(), rows)

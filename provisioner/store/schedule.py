@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, delete, func, select, tuple_, update
 from provisioner.core.api.events import RulesChanged
 from provisioner.core.model import Account
 from provisioner.store.db.database import Database
+from provisioner.store.db.prepared import run
 from provisioner.store.db.reader import Reader
 from provisioner.store.db.rows import Change, Row, add, models, put
 from provisioner.store.db.tables import accounts, rule_sets, schedule, units
@@ -132,8 +133,7 @@ class StoredSchedule:
         """
         rows = [_as_deadline(account) for account in planned]
         with self._database.write() as connection:
-            if rows:
-                connection.execute(_SET_DEADLINE, rows)
+            run(connection, _SET_DEADLINE, rows)
             if reached is not None:
                 connection.execute(_MOVE_CURSOR, {"reached": reached})
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Self, TypeVar
 
 from provisioner.core.api.errors import ProvisionerError, raised_at
@@ -36,7 +36,15 @@ class ForeignError(Exception):
 
 
 class _Depth(threading.local):
+    """How many calls of plug-ins a thread is inside of. Each ``with`` block is one more."""
+
     value = 0
+
+    def __enter__(self) -> None:
+        self.value += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.value -= 1
 
 
 _depth = _Depth()
@@ -47,14 +55,9 @@ def is_running() -> bool:
     return _depth.value > 0
 
 
-@contextmanager
-def entered() -> Iterator[None]:
+def entered() -> AbstractContextManager[None]:
     """Mark this thread as running code of a plug-in, until the end of the block."""
-    _depth.value += 1
-    try:
-        yield
-    finally:
-        _depth.value -= 1
+    return _depth
 
 
 def contained(function: Callable[[], ResultT]) -> ResultT:
@@ -68,15 +71,13 @@ def contained(function: Callable[[], ResultT]) -> ResultT:
 
         KeyboardInterrupt: The user interrupted the code.
     """
-    _depth.value += 1
     try:
-        return function()
+        with _depth:
+            return function()
     except ProvisionerError:
         raise
     except BaseException as error:
         failure = _failure(error)
-    finally:
-        _depth.value -= 1
     raise failure
 
 

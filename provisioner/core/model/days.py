@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 
 from provisioner.core.model.text import Text
 
+_DAY = timedelta(days=1)
+
 
 def utc_now() -> datetime:
     """Return the time, in UTC."""
@@ -22,11 +24,11 @@ def days_after(moment: datetime, days: int, zone: ZoneInfo) -> datetime:
     """Return the same time of day *days* days later, in UTC; earlier if negative."""
     if not days:
         return moment
-    later = moment + timedelta(days=days)
+    later = moment + days * _DAY
     local = later.astimezone(zone)
     if moment.astimezone(zone).utcoffset() == local.utcoffset() and not local.fold:
         return later if later.tzinfo is UTC else later.astimezone(UTC)
-    return _in_utc(_wall(moment, zone) + timedelta(days=days), zone)
+    return _in_utc(_wall(moment, zone) + days * _DAY, zone)
 
 
 def months_after(moment: datetime, months: int, zone: ZoneInfo) -> datetime:
