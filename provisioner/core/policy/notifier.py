@@ -48,7 +48,7 @@ from provisioner.core.policy.notice_messages import Notice, NoticeMessage, Notic
 
 #: How many messages there are for each sending thread, at first and at most, when the journal has stored their
 #: beginnings. The next ones follow when half of them are left.
-_IN_ADVANCE, _MOST_IN_ADVANCE = 4, 16
+_IN_ADVANCE, _MOST_IN_ADVANCE = 4, 32
 
 #: While so many are sent more quickly than this, the next time there are twice as many. If the gateway is slow, there
 #: are few: after a crash, it is unknown whether they were sent.
@@ -134,6 +134,8 @@ class Notifier:
     good_for: timedelta = timedelta(minutes=1)
     #: How many messages the channels may send.
     allowances: Allowances = attrs.field(factory=Allowances)
+    #: How many messages there are for each sending thread now.
+    _advance: int = attrs.field(default=_IN_ADVANCE, init=False)
 
     def tell(self, notices: Sequence[Notice], purpose: Purpose, *, checked: Lease | None = None) -> Iterator[Notice]:
         """Deliver these notices, several at the same time, and yield each with its result, when that is stored.
@@ -158,7 +160,7 @@ class Notifier:
         waiting = deque(
             messages_of(notices, self.earlier({notice.subject for notice in notices}), self.now() - self._longest_send)
         )
-        workers, advance = max((channel.parallel for channel in self._able), default=1), _IN_ADVANCE
+        workers = max((channel.parallel for channel in self._able), default=1)
         jobs = NoticeJobs()
         done: Sequence[NoticeResult] = ()
         with ThreadPoolExecutor(workers, thread_name_prefix="notices") as pool:
@@ -166,13 +168,14 @@ class Notifier:
                 if waiting and (checked is None or 2 * checked.left() < self.good_for.total_seconds()):
                     checked = Lease.of(self.good_for)
                     waiting = deque(_still_due(waiting, purpose))
-                begin, since = partial(self._job, known=known, lease=checked), self.now()
-                ready = self._recorded(self._next(waiting, advance * workers - jobs.under_way), done, purpose, known)
+                begin, since, most = partial(self._job, known=known, lease=checked), self.now(), self._advance * workers
+                ready = self._recorded(self._next(waiting, most - jobs.under_way), done, purpose, known)
                 for messages in self._together(ready, known):
                     jobs.start(pool, begin(messages))
                 yield from jobs.told()
-                done = jobs.ended(pool, advance * workers // 2 if waiting else jobs.under_way - 1)
-                advance = min(2 * advance, _MOST_IN_ADVANCE) if self.now() - since < _QUICK else _IN_ADVANCE
+                done = jobs.ended(pool, most // 2 if waiting else jobs.under_way - 1)
+                is_quick = self.now() - since < _QUICK
+                self._advance = min(2 * self._advance, _MOST_IN_ADVANCE) if is_quick else _IN_ADVANCE
                 waiting += (message for result in done for message in result.left())
                 checked = None if any(result.is_again for result in done) else checked
 
