@@ -51,7 +51,7 @@ class Evaluation:
 
 
 def usable(answer: Iterable[object], rule: Rule | Monitor, rule_set: str) -> tuple[Deadline, ...]:
-    """Return the deadlines in the answer of a rule or a monitor.
+    """Return the deadlines in the answer of a rule or a monitor, as those of its rule set.
 
     Args:
 
@@ -65,21 +65,27 @@ def usable(answer: Iterable[object], rule: Rule | Monitor, rule_set: str) -> tup
 
         PluginDefectError: The answer has other objects, times that are not in UTC, or reasons that can't be formatted.
     """
-    deadlines, names = [], _names(rule, rule_set)
-    for deadline in answer:
-        if not isinstance(deadline, Deadline):
-            found = type(deadline).__name__
-            raise PluginDefectError(
-                "{rule} of rule set {rule_set} returned {found} instead of a deadline", found=found, **names
-            )
-        if deadline.at.tzinfo is not UTC and deadline.at.utcoffset() != timedelta(0):
-            raise PluginDefectError("{rule} of rule set {rule_set} returned a time that is not in UTC", **names)
-        if not deadline.reason.is_complete:
-            raise PluginDefectError(
-                "{rule} of rule set {rule_set} returned a reason with a placeholder that has no value", **names
-            )
-        deadlines.append(deadline)
-    return tuple(deadlines)
+    return tuple([_usable(deadline, rule, rule_set).of(rule_set) for deadline in answer])
+
+
+def _usable(deadline: object, rule: Rule | Monitor, rule_set: str) -> Deadline:
+    if not isinstance(deadline, Deadline):
+        found = type(deadline).__name__
+        raise PluginDefectError(
+            "{rule} of rule set {rule_set} returned {found} instead of a deadline",
+            found=found,
+            **_names(rule, rule_set),
+        )
+    if deadline.at.tzinfo is not UTC and deadline.at.utcoffset() != timedelta(0):
+        raise PluginDefectError(
+            "{rule} of rule set {rule_set} returned a time that is not in UTC", **_names(rule, rule_set)
+        )
+    if not deadline.reason.is_complete:
+        raise PluginDefectError(
+            "{rule} of rule set {rule_set} returned a reason with a placeholder that has no value",
+            **_names(rule, rule_set),
+        )
+    return deadline
 
 
 def clash_of(rule: Rule, against: Rule, rule_set: str) -> Text | None:

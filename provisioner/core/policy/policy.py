@@ -92,7 +92,7 @@ class Policy:
             )
             try:
                 with entered():
-                    found += _named(usable(rule.deadlines(facts), rule, rule_set.name), rule_set)
+                    found += usable(rule.deadlines(facts), rule, rule_set.name)
             except (Exception, SystemExit) as error:
                 failures.append(RuleFailure.of(rule, facts, rule_set.name, error))
         return Evaluation(deadlines=_without_needless_warnings(_unmet(found, met)), failures=failures)
@@ -127,13 +127,12 @@ class Policy:
 
             reports: Returns the report of a target.
         """
-        found = [
-            (rule_set, observation)
+        return [
+            observation
             for rule_set in self.rule_sets
             for monitor in rule_set.monitors
             for observation in seen(monitor, reports, self.time_zone, rule_set.name)
         ]
-        return [attrs.evolve(one, deadlines=tuple(_named(one.deadlines, rule_set))) for rule_set, one in found]
 
     @staticmethod
     def unmet(deadlines: Iterable[Deadline], marks: Iterable[MetDeadline]) -> list[Deadline]:
@@ -240,7 +239,3 @@ def _by_rule_set(marks: Iterable[MetDeadline]) -> _Met:
     for mark in marks:
         found.setdefault(mark.rule_set, {})[mark.action] = mark
     return found
-
-
-def _named(deadlines: Iterable[Deadline], rule_set: RuleSet) -> list[Deadline]:
-    return [deadline.of(rule_set.name) for deadline in deadlines]

@@ -73,8 +73,8 @@ def test_an_answer_that_cannot_be_used_is_a_defect_of_the_rule(answer: object, s
         usable([GOOD, answer], Strict(), "mine")
 
 
-def test_usable_answers_come_as_they_are() -> None:
-    assert usable(iter([GOOD, GOOD]), Strict(), "mine") == (GOOD, GOOD)
+def test_usable_answers_become_deadlines_of_the_rule_set() -> None:
+    assert usable(iter([GOOD, GOOD]), Strict(), "mine") == (GOOD.of("mine"), GOOD.of("mine"))
 
 
 def test_a_rule_says_from_inside_of_a_plugin_why_it_makes_no_sense() -> None:
@@ -106,10 +106,10 @@ def test_a_monitor_whose_deadlines_cannot_be_used_says_which() -> None:
     assert "returned str instead of a deadline" in str(observation.message)
 
 
-def test_what_a_monitor_saw_comes_as_it_is() -> None:
+def test_what_a_monitor_saw_gets_deadlines_of_the_rule_set() -> None:
     right = Observation(subject="certificate", message=Text("good"), deadlines=(GOOD,))
 
-    assert seen(Looking([right]), reports, ISTANBUL, "mine") == [right]
+    assert seen(Looking([right]), reports, ISTANBUL, "mine") == [attrs.evolve(right, deadlines=(GOOD.of("mine"),))]
 
 
 @pytest.mark.parametrize(
