@@ -26,7 +26,8 @@ from provisioner.core.policy.notice_messages import Notice
 from provisioner.core.policy.policy import Policy
 from provisioner.core.policy.policy_run import Refusal
 from provisioner.core.policy.simulation import Day, Simulation
-from provisioner.core.policy.sweep import Postponed, Sweep, Swept
+from provisioner.core.policy.sweep import Sweep, Swept
+from provisioner.core.policy.telling import Postponed
 from provisioner.core.reconcile.verification import VerifiedAccount
 from provisioner.services.account_lookup import known_accounts
 from provisioner.services.parts import Clock
@@ -330,7 +331,7 @@ class Deadlines:
     def _confirmed(self, account: Account, rule_set: str, actor: str) -> Account:
         login = account.login
         self.record(DutyConfirmed(at=self.now(), actor=actor, login=login, subject=login, rule_set=rule_set))
-        self.make_sweep(None).plan_ahead([login])
+        self.make_sweep(None).outlook.plan_ahead([login])
         return self.store.accounts.get_many([login])[login]
 
     def _evaluated(self, accounts: Sequence[Account]) -> Iterator[tuple[Account, Evaluation]]:

@@ -30,7 +30,7 @@ from provisioner.core.api.rules import Action, Observation, name_of
 from provisioner.core.model.text import Text
 from provisioner.core.policy.evaluation import RuleFailure
 from provisioner.core.policy.policy_run import Refusal
-from provisioner.core.policy.sweep import Postponed
+from provisioner.core.policy.telling import Postponed
 from provisioner.core.reconcile.verification import VerifiedAccount
 from provisioner.documents import account_document
 from provisioner.services.account_details import AccountDetails

@@ -14,7 +14,7 @@ from provisioner.core.policy.notice_messages import Notice
 from provisioner.core.policy.policy import RuleSet
 from provisioner.core.policy.policy_run import Refusal
 from provisioner.core.policy.simulation import Day
-from provisioner.core.policy.sweep import Postponed
+from provisioner.core.policy.telling import Postponed
 from provisioner.core.reconcile.verification import VerifiedAccount
 from provisioner.documents import Document, error_document, iso
 from provisioner.services.policy import Report

@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 
 import attrs
 
+from provisioner.core.api.events import DeadlineMet
 from provisioner.core.api.kinds import KIND_OF_ACTION, KINDS
 from provisioner.core.api.rules import Action, Deadline, MetDeadline
+from provisioner.core.engine.plan import POLICY_ACTOR
 from provisioner.core.model import Account, Unit
 
 #: How long a closure is postponed when the holder can't be warned.
@@ -89,6 +91,36 @@ def basis(account: Account, unit: Unit, marks: Sequence[MetDeadline]) -> int:
         marks: Its deadlines that were met.
     """
     return hash((account, unit, tuple(marks)))
+
+
+def met(
+    deadline: Deadline, subject: str, *, at: datetime, login: str, operation_id: str = "", reference: str | None = None
+) -> DeadlineMet:
+    """Return the event of a deadline that is met.
+
+    Args:
+
+        deadline: The deadline.
+
+        subject: What it is a deadline of: a login, or the name of another subject.
+
+        at: When it is met.
+
+        login: The same, if it is the login of an account.
+
+        operation_id: The ID of the operation that met it.
+
+        reference: The gateway's reference of the notice that met it.
+    """
+    return DeadlineMet(
+        at=at,
+        actor=f"{POLICY_ACTOR}{deadline.rule_set}",
+        login=login,
+        operation_id=operation_id,
+        subject=subject,
+        deadline=deadline,
+        reference=reference,
+    )
 
 
 def _closes(deadline: Deadline) -> bool:

@@ -40,7 +40,8 @@ from provisioner.core.policy.evaluation import RuleFailure
 from provisioner.core.policy.notice_messages import Notice
 from provisioner.core.policy.policy import Policy, RuleSet
 from provisioner.core.policy.policy_run import Refusal
-from provisioner.core.policy.sweep import Postponed, Swept
+from provisioner.core.policy.sweep import Swept
+from provisioner.core.policy.telling import Postponed
 from provisioner.rules.duties import BackupDuty, Custodian
 from provisioner.rules.passwords import AutoRotate, RenewOrClose
 from provisioner.rules.retention import Retention
@@ -1074,6 +1075,7 @@ class TestDigest:
     ) -> None:
         monkeypatch.setattr("provisioner.store.schedule.PAGE", 3)
         monkeypatch.setattr("provisioner.core.policy.sweep.PAGE", 4)
+        monkeypatch.setattr("provisioner.core.policy.telling.PAGE", 4)
         units = [attrs.evolve(OFFICE, code=f"o{n}", login=f"b{n:02}", custodian=f"p{n % 4}") for n in range(20)]
         persons = [attrs.evolve(AYSE, id=f"p{n}", mobile=f"+905320000{n:03}") for n in range(4)]
         harness = world.start(RENEWAL)
