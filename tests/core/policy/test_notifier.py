@@ -126,9 +126,12 @@ class Post:
         is_due: Callable[[Notice], bool] = lambda _: True,
         channels: Mapping[str, object] | None = None,
     ) -> list[Notice]:
+        return list(self.notifier(channels).tell(notices, self.purpose(is_due)))
+
+    def notifier(self, channels: Mapping[str, object] | None = None) -> Notifier:
         retry = Retry(QUICK, self.stop)
         used = self.phones if channels is None else channels
-        notifier = Notifier(
+        return Notifier(
             record=self._record,
             earlier=lambda _: self.earlier,
             reported=lambda ids: {one: state for one, state in self.reported.items() if one in ids},
@@ -140,11 +143,12 @@ class Post:
             say=lambda text: f"Sayın kullanıcı: {text}",
             allowances=self.allowances,
         )
-        purpose = Purpose(
+
+    def purpose(self, is_due: Callable[[Notice], bool] = lambda _: True) -> Purpose:
+        return Purpose(
             met=lambda notice: Met(at=NOON, notice=notice),
             still_due=lambda some: [notice for notice in some if is_due(notice)],
         )
-        return list(notifier.tell(notices, purpose))
 
     def _channel(self, name: str, plugin: object) -> Channel:
         return self.plugins.channels.get(name) or self.plugins.add_channel(name, plugin, ORIGIN)
@@ -262,6 +266,18 @@ def test_a_crash_leaves_few_messages_in_doubt_if_the_gateway_is_slow(post: Post)
 
 def test_messages_do_not_each_wait_for_the_disk_if_the_gateway_is_quick(post: Post) -> None:
     assert most_begun_at_once(post) > 4
+
+
+def test_what_one_page_has_shown_of_the_gateway_holds_for_the_next(post: Post) -> None:
+    begun: list[int] = []
+    post.record = lambda *events: begun.append(sum(isinstance(event, NoticeBegun) for event in events))
+    notifier = post.notifier()
+    for page in range(2):
+        notices = [attrs.evolve(NOTICE, subject=f"birim{page}.{number}") for number in range(200)]
+        begun.clear()
+        list(notifier.tell(notices, post.purpose()))
+
+    assert begun[0] > 4 * post.plugins.channels["sms"].parallel
 
 
 def test_a_defect_at_one_notice_is_that_notices(post: Post) -> None:
