@@ -33,6 +33,8 @@ _SET_DEADLINE = (
     update(accounts)
     .where(
         accounts.c.login == bindparam("this"),
+        accounts.c.unit == bindparam("as_unit"),
+        accounts.c.holder.is_not_distinct_from(bindparam("as_holder")),
         accounts.c.state == bindparam("as_state"),
         accounts.c.password_changed_at.is_not_distinct_from(bindparam("as_changed")),
     )
@@ -151,6 +153,8 @@ class StoredSchedule:
 def _as_deadline(account: Account) -> Row:
     return {
         "this": account.login,
+        "as_unit": account.unit,
+        "as_holder": account.holder,
         "as_state": account.state,
         "as_changed": account.password_changed_at,
         "deadline": account.next_deadline,

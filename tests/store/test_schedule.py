@@ -76,12 +76,14 @@ class TestDeadlines:
         assert logins(town.schedule.due(clock() + HOUR)) == ["b", "a"]
 
     def test_a_deadline_of_an_account_that_was_changed_meanwhile_is_not_set(self, town: Store, clock: Clock) -> None:
-        """It was computed from a password that is not in force any more."""
-        known = town.accounts.get_many(["a", "b"])
+        """It was computed from a password, a unit or a holder that are not in force any more."""
+        known = town.accounts.get_many(["a", "b", "c", "d"])
         town.schedule.save([attrs.evolve(known["b"], password_changed_at=clock() - HOUR, next_deadline=clock())])
         town.schedule.save([attrs.evolve(known["a"], state=AccountState.INCOMPLETE, next_deadline=None)])
+        town.schedule.save([attrs.evolve(known["c"], holder=None, next_deadline=None)])
+        town.schedule.save([attrs.evolve(known["d"], unit="46.9", next_deadline=None)])
 
-        assert town.accounts.get_many(["a", "b"]) == known
+        assert town.accounts.get_many(["a", "b", "c", "d"]) == known
 
 
 def test_due_accounts_with_the_same_deadline_come_once_each(store: Store, story: type[Story], clock: Clock) -> None:

@@ -70,8 +70,12 @@ class Outlook:
 
     def plan_ahead(self, logins: Iterable[str]) -> None:
         """Store the current next deadlines of accounts."""
-        if known := self.agenda.accounts.get_many(logins):
-            self.agenda.schedule.save(self.rescheduled(list(known.values())))
+        self.reschedule(list(self.agenda.accounts.get_many(logins).values()))
+
+    def reschedule(self, accounts: Sequence[Account]) -> None:
+        """Store the current next deadlines of these accounts, unless they were changed since they were read."""
+        if accounts:
+            self.agenda.schedule.save(self.rescheduled(accounts))
 
     def rescheduled(self, accounts: Sequence[Account]) -> list[Account]:
         """Return the accounts whose deadlines have changed, with the new ones."""

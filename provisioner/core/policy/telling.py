@@ -189,7 +189,7 @@ class Telling:
             if notice.login not in last_calls.keys() & unreachable:  # for these, the closure is reported
                 yield notice
         closures += [last_calls[login] for login in last_calls.keys() & unreachable]
-        self.outlook.plan_ahead(based_on)
+        self.outlook.reschedule([demand.account for demand, _ in told])
 
     def _to_tell(self, accounts: Sequence[Account], now: datetime) -> list[tuple[DueAction, Sequence[Deadline]]]:
         """Return the due actions of which people are told, each with the deadlines."""
