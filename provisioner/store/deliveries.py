@@ -23,7 +23,7 @@ from provisioner.core.model.deliveries import of_parts
 from provisioner.store.db.database import Database
 from provisioner.store.db.prepared import run
 from provisioner.store.db.reader import Reader
-from provisioner.store.db.rows import MUST_FIND, Change, Row, Upsert, add, as_row, given, models
+from provisioner.store.db.rows import MUST_FIND, Change, Row, Upsert, add, as_row, given, given_rows, models
 from provisioner.store.db.tables import OPEN_MESSAGES, UNDELIVERED_MESSAGES, accounts, deliveries, message_parts
 from provisioner.store.db.types import UtcDateTime
 
@@ -58,18 +58,20 @@ def _first_time(name: str) -> Any:
 BEGIN = add(deliveries)
 #: A gateway refused the message at once, so there is none.
 WITHDRAW = delete(deliveries).where(_THIS)
+_HAND_OVER_COLUMNS = ("gateway", "reference", "handed_over_at", "deadline", "next_ask_at")
+_HANDED_OVER = given_rows(
+    this=deliveries.c.id,
+    rank=deliveries.c.number,
+    **{name: deliveries.c[name] for name in ("state", "ended_at", *_HAND_OVER_COLUMNS)},
+)
 #: A report may have been quicker than the answer of the gateway, so the state is kept if it is stronger.
 HAND_OVER = (
     update(deliveries)
-    .where(_THIS)
+    .where(deliveries.c.id == _HANDED_OVER.c.this)
     .values(
-        state=case((_IS_STRONGER, _STATE), else_=deliveries.c.state),
-        gateway=bindparam("new_gateway"),
-        reference=bindparam("new_reference"),
-        handed_over_at=bindparam("new_handed_over_at", type_=UtcDateTime()),
-        deadline=bindparam("new_deadline", type_=UtcDateTime()),
-        next_ask_at=bindparam("new_next_ask_at", type_=UtcDateTime()),
-        ended_at=_first_time("ended_at"),
+        state=case((_HANDED_OVER.c.rank > _RANK, _HANDED_OVER.c.state), else_=deliveries.c.state),
+        ended_at=func.coalesce(deliveries.c.ended_at, _HANDED_OVER.c.ended_at),
+        **{name: _HANDED_OVER.c[name] for name in _HAND_OVER_COLUMNS},
     )
 )
 #: The parts of a message that a gateway took. A report on one may have been quicker. Gateways give IDs again after a
@@ -166,13 +168,13 @@ def handed_over(event: DeliveryHandedOver) -> Row:
     return {
         "this": event.delivery,
         "rank": event.state.rank,
-        "new_state": event.state,
-        "new_gateway": event.gateway,
-        "new_reference": event.reference,
-        "new_handed_over_at": event.at,
-        "new_deadline": event.deadline,
-        "new_next_ask_at": event.at if event.deadline else None,
-        "new_ended_at": event.at if event.state.is_final else None,
+        "state": event.state,
+        "gateway": event.gateway,
+        "reference": event.reference,
+        "handed_over_at": event.at,
+        "deadline": event.deadline,
+        "next_ask_at": event.at if event.deadline else None,
+        "ended_at": event.at if event.state.is_final else None,
     }
 
 

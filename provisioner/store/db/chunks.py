@@ -17,3 +17,8 @@ def chunks(values: Iterable[ValueT], size: int = CHUNK) -> Iterator[list[ValueT]
     rest = iter(values)
     while chunk := list(islice(rest, size)):
         yield chunk
+
+
+def power_of_two(count: int) -> int:
+    """Return the power of two that is as large as *count*, or larger: lists of these lengths need few texts."""
+    return 1 << (count - 1).bit_length()

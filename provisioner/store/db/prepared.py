@@ -2,11 +2,14 @@
 
 SQLAlchemy prepares each row of each execution again: names, conversions, defaults. The journal has a few statements
 and very many rows, so here the text, the order of the values and the conversions are asked of SQLAlchemy once, and
-the driver gets plain tuples, on the connection and in the transaction that SQLAlchemy has opened.
+the driver gets plain values, on the connection and in the transaction that SQLAlchemy has opened.
 
-Rows to insert share a statement. The driver lets go of the interpreter's lock for each execution, and wins it back
-from dozens of busy threads only later: that costs more than the row itself. SQLite takes 32,766 values, and no table
-here has 50 columns.
+Rows share a statement where they can: those to insert, and those of :func:`~provisioner.store.db.rows.given_rows`. The
+driver lets go of the interpreter's lock for each execution, and wins it back from dozens of busy threads only later:
+that costs more than the row itself. SQLite takes 32,766 values, and no table here has 50 columns.
+
+SQLite needs as long to parse a statement of many rows as to run it, and the driver keeps what it has parsed. So that
+there are few texts, the last row is repeated up to a power of two, and a limit leaves these repetitions out.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.types import TypeEngine
 
-from provisioner.store.db.chunks import chunks
+from provisioner.store.db.chunks import chunks, power_of_two
 from provisioner.store.db.ports import Values
 
 #: Makes a value one that the driver takes, or the other way round.
@@ -34,70 +37,115 @@ _Convert = Callable[[Any], Any]
 #: The places of the values of one row, in whatever way the driver writes a place.
 _PLACES = re.compile(r"VALUES (\([^()]+\))")
 
+#: The first of the rows that a list of values has.
+_FIRST = "SELECT * FROM ({}) LIMIT ?"
+
 
 @attrs.frozen
 class Prepared:
     """One statement that changes rows, in one dialect."""
 
     _text: str
-    #: For each place in the text, the name of its value.
+    #: What stands in the text once for each row, if rows can share a statement.
+    _places: str
+    #: For each place of a row, the name of its value.
     _names: tuple[str, ...]
     #: The values that the statement has itself, by name; rows do not have them.
     _own: Mapping[str, object]
-    #: The places whose values the driver does not take as they are.
+    #: Those of them that come once, after the rows that share the statement.
+    _rest: tuple[object, ...]
+    #: The places of a row whose values the driver does not take as they are.
     _conversions: tuple[tuple[int, _Convert], ...]
-    #: What stands in the text once for each row, if rows can share a statement.
-    _places: str = attrs.field(init=False)
-
-    @_places.default
-    def _find_places(self) -> str:
-        found = _PLACES.search(self._text)
-        return found[1] if found and found[1].count(",") + 1 == len(self._names) else ""
+    #: Whether the database parses a text only once if it comes again soon.
+    _keeps_texts: bool
 
     @classmethod
     def of(cls, statement: UpdateBase, dialect: Dialect) -> Self:
         """Compile *statement* for a dialect with positional parameters."""
         compiled = statement.compile(dialect=dialect)
+        text = str(compiled)
         names = tuple(compiled.positiontup or ())
-        binds = [compiled.binds[name] for name in names]
-        own = {name: bind.value for name, bind in zip(names, binds, strict=True) if not bind.required}
-        converters = [(place, _converter(bind.type, dialect)) for place, bind in enumerate(binds)]
-        conversions = tuple((place, convert) for place, convert in converters if convert)
-        return cls(str(compiled), names, own, conversions)
+        converters = {name: _converter(compiled.binds[name].type, dialect) for name in names}
+        own = {
+            name: _converted(compiled.binds[name].value, converters[name])
+            for name in names
+            if not compiled.binds[name].required
+        }
+        found = _PLACES.search(text)
+        places = found[1] if found else ""
+        width = places.count(",") + 1
+        if not places or any(name not in own for name in names[width:]):
+            places, width = "", len(names)
+        conversions = ((place, converters[name]) for place, name in enumerate(names[:width]) if name not in own)
+        return cls(
+            text,
+            places,
+            names[:width],
+            own,
+            tuple(own[name] for name in names[width:]),
+            tuple((place, convert) for place, convert in conversions if convert),
+            keeps_texts=dialect.name == "sqlite",
+        )
 
     def run(self, connection: Connection, rows: Iterable[Values]) -> int:
         """Run the statement for each row; answers how many rows of its table it touched."""
         with driver_cursor(connection) as cursor:
-            return sum(self._run(cursor, self._values(chunk)) for chunk in chunks(rows))
+            return sum(self._run(cursor, chunk) for chunk in chunks(rows))
 
     def send(self, connection: Connection, rows: Iterable[Values]) -> None:
         """Run the statement for each row, without asking how many rows it touched."""
         for chunk in chunks(rows):
             with driver_cursor(connection) as cursor:
-                self._execute(cursor, self._values(chunk))
+                self._execute(cursor, chunk)
 
-    def _run(self, cursor: DBAPICursor, rows: Sequence[tuple[Any, ...]]) -> int:
+    def _run(self, cursor: DBAPICursor, rows: Sequence[Values]) -> int:
         self._execute(cursor, rows)
         return cursor.rowcount
 
-    def _execute(self, cursor: DBAPICursor, rows: Sequence[tuple[Any, ...]]) -> None:
+    def _execute(self, cursor: DBAPICursor, rows: Sequence[Values]) -> None:
+        values = self._values(rows)
         if self._places:
-            cursor.execute(self._text.replace(self._places, ", ".join([self._places] * len(rows)), 1), [*chain(*rows)])
+            cursor.execute(*self._shared(values, len(rows)))
         else:
-            cursor.executemany(self._text, rows)
+            width = len(self._names)
+            cursor.executemany(self._text, [values[row * width : (row + 1) * width] for row in range(len(rows))])
 
-    def _values(self, rows: Sequence[Values]) -> list[tuple[Any, ...]]:
-        values = [row if isinstance(row, tuple) else self._in_order(row) for row in rows]
-        if not self._conversions:
-            return values
-        columns: list[Iterable[Any]] = [*zip(*values, strict=True)]
+    def _shared(self, values: list[Any], count: int) -> tuple[str, list[Any]]:
+        """Return one statement for so many rows, and its values."""
+        if not self._keeps_texts:
+            return _for_rows(self._text, self._places, count), [*values, *self._rest]
+        length = power_of_two(count)
+        repeated = values[-len(self._names) :] * (length - count)
+        return _for_first_rows(self._text, self._places, length), [*values, *repeated, count, *self._rest]
+
+    def _values(self, rows: Sequence[Values]) -> list[Any]:
+        """Return the values of rows, one row after the other."""
+        ordered = [row if isinstance(row, tuple) else self._in_order(row) for row in rows]
+        values = [*chain.from_iterable(ordered)]
+        width = len(self._names)
         for place, convert in self._conversions:
-            columns[place] = map(convert, columns[place])
-        return [*zip(*columns, strict=True)]
+            values[place::width] = map(convert, values[place::width])
+        return values
 
     def _in_order(self, row: Mapping[str, object]) -> tuple[Any, ...]:
         known = {**row, **self._own} if self._own else row
         return tuple([known[name] for name in self._names])
+
+
+def _for_rows(text: str, places: str, count: int) -> str:
+    """Return a statement with places for so many rows."""
+    return text.replace(places, ", ".join([places] * count), 1)
+
+
+@lru_cache(maxsize=1000)
+def _for_first_rows(text: str, places: str, count: int) -> str:
+    """Return a statement with places for so many rows, and then for how many of them count."""
+    values = f"VALUES {places}"
+    return text.replace(values, _FIRST.format(_for_rows(values, places, count)), 1)
+
+
+def _converted(value: object, convert: _Convert | None) -> object:
+    return convert(value) if convert else value
 
 
 @attrs.frozen

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any, TypeVar
 
 import attrs
-from sqlalchemy import Column, ColumnElement, Insert, Table, bindparam, literal_column, update
+from sqlalchemy import CTE, Column, ColumnElement, Insert, Table, bindparam, column, literal_column, update, values
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
@@ -93,6 +93,20 @@ def _compiled(upsert: Upsert, compiler: SQLCompiler, **options: Any) -> str:
 def given(column: Column[Any]) -> ColumnElement[Any]:
     """Return the value that an :class:`Upsert` was given for a column."""
     return literal_column(f"excluded.{column.name}", column.type)
+
+
+def given_rows(**columns: ColumnElement[Any]) -> CTE:
+    """Return the rows that a statement is given, as a table, so that all of them share one execution.
+
+    Queue such a statement: SQLite does not say how many rows it changes.
+
+    Args:
+
+        columns: For each name of a value, a column of the same type.
+    """
+    named = [column(name, like.type) for name, like in columns.items()]
+    row = tuple(bindparam(name, type_=like.type) for name, like in columns.items())
+    return values(*named, name="given").data([row]).cte("given")
 
 
 def add(table: Table) -> Upsert:

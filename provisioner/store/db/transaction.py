@@ -10,9 +10,9 @@ import attrs
 from sqlalchemy import Connection, Dialect, Select
 from sqlalchemy.sql.dml import UpdateBase
 
-from provisioner.store.db.chunks import chunks
+from provisioner.store.db.chunks import chunks, power_of_two
 from provisioner.store.db.ports import Rows, Values
-from provisioner.store.db.prepared import PreparedQuery, run
+from provisioner.store.db.prepared import PreparedQuery, prepared, run
 
 
 @attrs.frozen
@@ -37,7 +37,7 @@ class DriverTransaction:
 
     def queue(self, statement: UpdateBase, rows: Iterable[Values]) -> None:
         """Run a statement for each row now."""
-        self.run(statement, rows)
+        prepared(statement, self._connection.dialect).send(self._connection, rows)
 
     def find(self, query: Select[Any], **values: object) -> Rows:
         """Return the rows of a query, whose values have these names."""
@@ -47,11 +47,10 @@ class DriverTransaction:
         """Return the rows of a query that looks for any of some values, and has no others."""
         found: list[tuple[Any, ...]] = []
         for chunk in chunks(values):
-            # The last value is repeated up to a power of two, so that few texts are compiled.
-            length = 1 << (len(chunk) - 1).bit_length()
+            length = power_of_two(len(chunk))
             padded = chunk + chunk[-1:] * (length - len(chunk))
-            prepared = _prepared_list(query, self._connection.dialect, name, length)
-            found += prepared.find_in_order(self._connection, padded)
+            question = _prepared_list(query, self._connection.dialect, name, length)
+            found += question.find_in_order(self._connection, padded)
         return found
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from importlib import import_module
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.sql.dml import UpdateBase
 
 from provisioner.core.api.errors import BusyError
@@ -36,7 +36,7 @@ from provisioner.core.gateways.gateway import DELIVER
 from provisioner.core.model import OperationState, Outcome, Step
 from provisioner.store import deliveries, marks, notices, routines, schedule
 from provisioner.store.db.ports import Transaction, Values
-from provisioner.store.db.rows import MUST_FIND, Change, add, as_row, put
+from provisioner.store.db.rows import MUST_FIND, Change, add, as_row, given_rows, put
 from provisioner.store.db.tables import (
     account_sessions,
     account_targets,
@@ -49,29 +49,28 @@ from provisioner.store.db.tables import (
 )
 from provisioner.store.journal import clock
 
-_THIS_OPERATION = operations.c.id == bindparam("this")
-
 _ADD_ACCOUNT = add(accounts)
 _ADD_OPERATION = insert(operations)
+_STARTED = given_rows(this=operations.c.id, tries=operations.c.tries)
 _START = (
     update(operations)
-    .where(_THIS_OPERATION)
-    .values(state=OperationState.RUNNING, tries=bindparam("tries"), next_try_at=None, error=None)
+    .where(operations.c.id == _STARTED.c.this)
+    .values(state=OperationState.RUNNING, tries=_STARTED.c.tries, next_try_at=None, error=None)
 )
-_CLEAR_STEPS = delete(steps).where(steps.c.operation_id == bindparam("this"))
+_CLEAR_STEPS = delete(steps).where(steps.c.operation_id.in_(select(given_rows(this=operations.c.id).c.this)))
 _TAKE_LEASE = put(leases)
 _PUT_STEP = put(steps)
 _PUT_TARGET = put(account_targets)
 _PUT_SESSIONS = put(account_sessions)
+_END_COLUMNS = ("state", "finished_at", "next_try_at", "error")
+_ENDED = given_rows(this=operations.c.id, **{name: operations.c[name] for name in _END_COLUMNS})
 _END = (
-    update(operations)
-    .where(_THIS_OPERATION)
-    .values({name: bindparam(name) for name in ("state", "finished_at", "next_try_at", "error")})
+    update(operations).where(operations.c.id == _ENDED.c.this).values({name: _ENDED.c[name] for name in _END_COLUMNS})
 )
 _PUT_ACCOUNT = put(accounts)
 _KEEP_HANDOVER = insert(handovers)
 _SET_CUSTODIAN = update(units).where(units.c.code == bindparam("this")).values(custodian=bindparam("custodian"))
-_FREE_LEASE = delete(leases).where(leases.c.login == bindparam("this"))
+_FREE_LEASE = delete(leases).where(leases.c.login.in_(select(given_rows(this=leases.c.login).c.this)))
 
 _IN_ORDER = (
     _ADD_ACCOUNT,

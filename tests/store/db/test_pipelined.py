@@ -12,7 +12,7 @@ from provisioner.core.model import OperationState
 from provisioner.store import Store
 from provisioner.store.db.database import Database
 from provisioner.store.db.opening import database_at
-from provisioner.store.db.rows import add
+from provisioner.store.db.rows import add, given_rows
 from provisioner.store.db.tables import operations, units
 from tests.store.conftest import Story
 
@@ -47,6 +47,22 @@ def test_changes_are_made_in_order_and_seen_by_the_next_question(database: Datab
         kept = list(connection.execute(_NAMES).all())
     assert asked[-2:] == ["A", "B"]
     assert [tuple(row) for row in kept[-2:]] == [("a", "A"), ("b", "Son")]
+
+
+def test_changes_that_share_a_statement_keep_to_their_own_values(database: Database) -> None:
+    given = given_rows(this=units.c.code, name=units.c.name, removed_at=units.c.removed_at)
+    change = update(units).where(units.c.code == given.c.this).values(name=given.c.name, removed_at=given.c.removed_at)
+    remove = delete(units).where(units.c.code.in_(select(given_rows(this=units.c.code).c.this)))
+    codes = [f"u{number}" for number in range(5)]
+    with database.transaction() as transaction:
+        transaction.queue(add(units), [unit(code) for code in codes])
+        changes = [{"this": code, "name": code.upper(), "removed_at": None} for code in codes[:2]]
+        transaction.queue(change, changes)
+        transaction.queue(remove, [{"this": code} for code in codes[3:]])
+
+    with database.read() as connection:
+        kept = connection.execute(_NAMES.where(units.c.code.in_(codes))).all()
+    assert [tuple(row) for row in kept] == [("u0", "U0"), ("u1", "U1"), ("u2", "u2")]
 
 
 def test_if_one_change_fails_none_is_kept_and_no_value_is_told(database: Database) -> None:
