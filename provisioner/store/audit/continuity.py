@@ -20,6 +20,7 @@ from provisioner import files
 from provisioner.core.api.errors import StoreError
 from provisioner.store.audit.chain import Head
 from provisioner.store.db.ports import Transaction
+from provisioner.store.db.rows import as_row
 from provisioner.store.db.tables import chain_head, events
 
 #: The bytes of the file. It is written in place, so it has one length.
@@ -42,14 +43,21 @@ class HeadFile:
 
     def write(self, head: Head) -> None:
         """Remember *head*. If that fails, the file lags behind, which does no harm."""
-        content = json.dumps(attrs.asdict(head)).ljust(_LENGTH - 1) + "\n"
+        content = json.dumps(as_row(head)).ljust(_LENGTH - 1) + "\n"
         with suppress(OSError):
-            files.reserve(self.path)
-            descriptor = os.open(self.path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            descriptor = self._open()
             try:
                 os.pwrite(descriptor, content.encode("ascii"), 0)
             finally:
                 os.close(descriptor)
+
+    def _open(self) -> int:
+        flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            return os.open(self.path, flags)
+        except FileNotFoundError:
+            files.reserve(self.path)
+            return os.open(self.path, flags)
 
 
 @attrs.define(eq=False)

@@ -129,7 +129,7 @@ class Prepared:
 
     def _in_order(self, row: Mapping[str, object]) -> tuple[Any, ...]:
         known = {**row, **self._own} if self._own else row
-        return tuple([known[name] for name in self._names])
+        return tuple(map(known.__getitem__, self._names))
 
 
 def _for_rows(text: str, places: str, count: int) -> str:

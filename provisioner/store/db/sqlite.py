@@ -37,6 +37,7 @@ from provisioner import files
 from provisioner.core.api.errors import StoreError
 from provisioner.store.db.database import Database
 from provisioner.store.db.ports import Rows, Transaction
+from provisioner.store.db.prepared import driver_cursor
 from provisioner.store.db.sqlite_copying import copy_file, expect_integrity
 from provisioner.store.db.sqlite_errors import damaged, linked, store_error
 from provisioner.store.db.tables import metadata
@@ -258,10 +259,8 @@ def _engine(url: URL, begin: str, *, foreign_keys: bool = True) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
-        if begin == "BEGIN":  # it waits for nobody and touches no file, so the driver can't fail
-            connection.connection.cursor().execute(begin)
-        else:
-            connection.exec_driver_sql(begin)
+        with driver_cursor(connection) as cursor:
+            cursor.execute(begin)
 
     return engine
 

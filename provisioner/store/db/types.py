@@ -48,7 +48,8 @@ def _sqlite_time(value: datetime | None) -> str | None:
     """Return a time as SQLAlchemy writes it for SQLite."""
     if value is None:
         return None
-    return _in_utc(value).isoformat(" ", "microseconds")[:26]
+    time = value if value.tzinfo is UTC else _in_utc(value)
+    return time.isoformat(" ", "microseconds")[:26]
 
 
 def _time_of_sqlite(value: str | None) -> datetime | None:
