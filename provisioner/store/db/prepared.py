@@ -4,9 +4,10 @@ SQLAlchemy prepares each row of each execution again: names, conversions, defaul
 and very many rows, so here the text, the order of the values and the conversions are asked of SQLAlchemy once, and
 the driver gets plain values, on the connection and in the transaction that SQLAlchemy has opened.
 
-Rows share a statement where they can: those to insert, and those of :func:`~provisioner.store.db.rows.given_rows`. The
-driver lets go of the interpreter's lock for each execution, and wins it back from dozens of busy threads only later:
-that costs more than the row itself. SQLite takes 32,766 values, and no table here has 50 columns.
+Rows share a statement where they can: those to insert, and on SQLite those of
+:func:`~provisioner.store.db.rows.given_rows`. The driver lets go of the interpreter's lock for each execution, and wins
+it back from dozens of busy threads only later: that costs more than the row itself. SQLite takes 32,766 values, and no
+table here has 50 columns. PostgreSQL is far slower with a list of rows to change: there, each row is changed by itself.
 
 SQLite needs as long to parse a statement of many rows as to run it, and the driver keeps what it has parsed. So that
 there are few texts, the last row is repeated up to a power of two, and a limit leaves these repetitions out.
@@ -22,7 +23,7 @@ from itertools import chain
 from typing import Any, Self
 
 import attrs
-from sqlalchemy import Connection, Dialect, Enum, Select
+from sqlalchemy import Connection, Dialect, Enum, Insert, Select
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.dml import UpdateBase
@@ -71,7 +72,8 @@ class Prepared:
             for name in names
             if not compiled.binds[name].required
         }
-        found = _PLACES.search(text)
+        is_sqlite = dialect.name == "sqlite"
+        found = _PLACES.search(text) if is_sqlite or isinstance(statement, Insert) else None
         places = found[1] if found else ""
         width = places.count(",") + 1
         if not places or any(name not in own for name in names[width:]):
@@ -84,7 +86,7 @@ class Prepared:
             own,
             tuple(own[name] for name in names[width:]),
             tuple((place, convert) for place, convert in conversions if convert),
-            keeps_texts=dialect.name == "sqlite",
+            keeps_texts=is_sqlite,
         )
 
     def run(self, connection: Connection, rows: Iterable[Values]) -> int:

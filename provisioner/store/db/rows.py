@@ -96,7 +96,7 @@ def given(column: Column[Any]) -> ColumnElement[Any]:
 
 
 def given_rows(**columns: ColumnElement[Any]) -> CTE:
-    """Return the rows that a statement is given, as a table, so that all of them share one execution.
+    """Return the rows that a statement is given, as a table, so that they can share one execution.
 
     Queue such a statement: SQLite does not say how many rows it changes.
 
