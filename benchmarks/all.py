@@ -1,8 +1,10 @@
 """Runs this build beside an earlier one and beside bare scripts, and prints one table in Markdown.
 
 Only ratios of one run mean anything: the same code may take twice as long a minute later. Every round measures all
-candidates of a row, one after the other. The earlier build is taken from the history, and kept in ``build`` with an
-environment of its own. Usage: ``python benchmarks/all.py [--accounts N] [--rounds N] [--baseline COMMIT]``.
+candidates of a row, one after the other. Both builds are installed in ``build``, each in an environment of its own. The
+earlier one is taken from the history, and kept.
+
+Usage: ``python benchmarks/all.py [--accounts N] [--rounds N] [--baseline COMMIT]``.
 """
 
 from __future__ import annotations
@@ -93,26 +95,51 @@ class Build(NamedTuple):
         return [self.python, "-P", "-m", "provisioner", "--config", config, "--json", *arguments]
 
 
-OURS = Build(ROOT, sys.executable)
+def this_build() -> Build:
+    """Install this build again, and return it.
+
+    In an environment for development, each command looks for plug-ins in five times as many packages.
+    """
+    folder = ROOT / "build/this"
+    return Build(ROOT, installed(ROOT, folder, "--force-reinstall", "--no-deps"))
 
 
 def earlier_build(commit: str) -> Build:
-    """Return an earlier build with its own environment, which is made once."""
+    """Return an earlier build, which is made once."""
     folder = ROOT / "build" / f"baseline-{commit}"
-    python = folder / ".venv/bin/python"
-    if not python.exists():
-        folder.mkdir(parents=True, exist_ok=True)
+    if not folder.exists():
+        folder.mkdir(parents=True)
         source = subprocess.run(["git", "archive", commit], cwd=ROOT, check=True, capture_output=True).stdout
         subprocess.run(["tar", "-x", "-C", str(folder)], input=source, check=True)
-        subprocess.run([sys.executable, "-m", "venv", str(folder / ".venv")], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", str(folder)], check=True)
-    return Build(folder, str(python))
+    return Build(folder, installed(folder, folder))
 
 
-def opened(base: Build, accounts: int, rounds: int) -> Iterator[Round]:
+def installed(source: Path, folder: Path, *again: str) -> str:
+    """Install a build into an environment of its own, and return its interpreter.
+
+    Args:
+
+        source: The working copy.
+
+        folder: Where the environment is. It is made once.
+
+        again: How pip installs the build if the environment is there already; by default, it isn't installed again.
+    """
+    environment = folder / ".venv"
+    python = str(environment / "bin/python")
+    install = [python, "-m", "pip", "install", "--quiet", str(source)]
+    if not environment.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+        subprocess.run(install, check=True)
+    elif again:
+        subprocess.run([*install, *again], check=True)
+    return python
+
+
+def opened(ours: Build, base: Build, accounts: int, rounds: int) -> Iterator[Round]:
     """Open accounts in one slapd, for each candidate others."""
     candidates: dict[str, Callable[[Slapd, Path, list[str]], opening.Cost]] = {
-        "ours": opening.ours,
+        "ours": lambda *given: opening.ours(*given, python=ours.python),
         "base": lambda *given: opening.ours(*given, python=base.python),
         "bare": opening.bare,
     }
@@ -126,49 +153,49 @@ def opened(base: Build, accounts: int, rounds: int) -> Iterator[Round]:
             yield found
 
 
-def rotated(base: Build, accounts: int, rounds: int) -> Iterator[Round]:
+def rotated(ours: Build, base: Build, accounts: int, rounds: int) -> Iterator[Round]:
     """Rotate accounts on servers of their own for each build."""
     for _ in range(rounds):
-        ours = OURS.run("rotating.py", "--accounts", accounts, "--rounds", 1)
-        yield {**ours, "base": base.run("rotating.py", "--accounts", accounts, "--rounds", 1)["ours"]}
+        found = ours.run("rotating.py", "--accounts", accounts, "--rounds", 1)
+        yield {**found, "base": base.run("rotating.py", "--accounts", accounts, "--rounds", 1)["ours"]}
 
 
-def engine_alone(base: Build, accounts: int, rounds: int) -> Iterator[Round]:
+def engine_alone(ours: Build, base: Build, accounts: int, rounds: int) -> Iterator[Round]:
     """Rotate accounts on five targets in memory."""
     for _ in range(rounds):
         yield {
             name: next(iter(build.run("engine.py", "--accounts", accounts).values()))
-            for name, build in (("ours", OURS), ("base", base))
+            for name, build in (("ours", ours), ("base", base))
         }
 
 
-def distant(accounts: int, rounds: int) -> Iterator[Round]:
+def distant(ours: Build, accounts: int, rounds: int) -> Iterator[Round]:
     """Rotate accounts on a target that takes 20 ms for each call, beside the rate of a target that is never idle."""
     for _ in range(rounds):
-        found = OURS.run("engine.py", "--accounts", accounts, "--targets", 1, "--latency", 20)
+        found = ours.run("engine.py", "--accounts", accounts, "--targets", 1, "--latency", 20)
         yield {"ours": found[str(accounts)], "bare": found["limit"]}
 
 
-def among_others(accounts: int, known: int, rounds: int) -> Iterator[Round]:
+def among_others(ours: Build, accounts: int, known: int, rounds: int) -> Iterator[Round]:
     """Rotate accounts while many others are known, and while none are."""
     for _ in range(rounds):
         yield {
-            name: next(iter(OURS.run("engine.py", "--accounts", accounts, "--known", others).values()))
+            name: next(iter(ours.run("engine.py", "--accounts", accounts, "--known", others).values()))
             for name, others in (("ours", known), ("bare", 0))
         }
 
 
-def imported(persons: int, rounds: int) -> Iterator[Round]:
+def imported(ours: Build, persons: int, rounds: int) -> Iterator[Round]:
     """Import units and persons, and insert the same rows."""
     for _ in range(rounds):
-        yield OURS.run("importing_rows.py", "--units", persons * 3 // 40, "--persons", persons)
+        yield ours.run("importing_rows.py", "--units", persons * 3 // 40, "--persons", persons)
 
 
-def commands(base: Build, *arguments: str, rounds: int) -> Iterator[Round]:
+def commands(ours: Build, base: Build, *arguments: str, rounds: int) -> Iterator[Round]:
     """Run a command about one account, and a bare interpreter."""
     with tempfile.TemporaryDirectory() as place:
         lines = {"bare": [sys.executable, "-c", "pass"]}
-        for name, build in (("ours", OURS), ("base", base)):
+        for name, build in (("ours", ours), ("base", base)):
             lines[name] = build.command(one_account(build, Path(place) / name), *arguments)
         answer = Path(place) / "answer"
         for line in lines.values():
@@ -270,18 +297,21 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", metavar="ROW", help=f"{rows_known}; default: all")
     options = parser.parse_args()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package is compiled once
-    base, accounts, rounds = earlier_build(options.baseline), options.accounts, options.rounds
+    ours, base = this_build(), earlier_build(options.baseline)
+    accounts, rounds = options.accounts, options.rounds
     rows: dict[str, Callable[[], str]] = {
-        "show": lambda: single("`account show`", commands(base, "account", "show", "u1", rounds=3 * rounds)),
-        "rotate": lambda: single("`account rotate`", commands(base, "account", "rotate", "u1", rounds=3 * rounds)),
-        "engine": lambda: bulk("engine, five targets in memory", engine_alone(base, 2 * accounts, rounds)),
-        "latency": lambda: bulk("one target, calls of 20 ms; bare: its limit", distant(accounts, rounds)),
-        "known": lambda: bulk(
-            f"engine, {options.known} other accounts; bare: none", among_others(accounts, options.known, rounds)
+        "show": lambda: single("`account show`", commands(ours, base, "account", "show", "u1", rounds=3 * rounds)),
+        "rotate": lambda: single(
+            "`account rotate`", commands(ours, base, "account", "rotate", "u1", rounds=3 * rounds)
         ),
-        "import": lambda: many_rows("import; bare: `executemany`", imported(options.persons, rounds)),
-        "opening": lambda: bulk("opening, slapd", opened(base, accounts, rounds)),
-        "rotating": lambda: bulk("rotating, slapd, PYS and Kannel", rotated(base, accounts, rounds)),
+        "engine": lambda: bulk("engine, five targets in memory", engine_alone(ours, base, 2 * accounts, rounds)),
+        "latency": lambda: bulk("one target, calls of 20 ms; bare: its limit", distant(ours, accounts, rounds)),
+        "known": lambda: bulk(
+            f"engine, {options.known} other accounts; bare: none", among_others(ours, accounts, options.known, rounds)
+        ),
+        "import": lambda: many_rows("import; bare: `executemany`", imported(ours, options.persons, rounds)),
+        "opening": lambda: bulk("opening, slapd", opened(ours, base, accounts, rounds)),
+        "rotating": lambda: bulk("rotating, slapd, PYS and Kannel", rotated(ours, base, accounts, rounds)),
     }
     print(*machine(), "", sep="\n")
     print(f"{accounts} accounts, {rounds} rounds; ratios: median (least to most), more than 1 is better", "", sep="\n")
