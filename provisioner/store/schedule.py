@@ -24,6 +24,9 @@ PAGE = 2000
 
 _COLUMNS = accounts.c.keys()
 _CUSTODIANS = select(units.c.custodian).distinct().where(units.c.custodian.in_(bindparam("people", expanding=True)))
+_DEADLINES = select(accounts.c.login, accounts.c.next_deadline).where(
+    accounts.c.login.in_(bindparam("logins", expanding=True)), accounts.c.next_deadline.is_not(None)
+)
 _KEEP_RULE_SET = add(rule_sets)
 _DROP_RULE_SET = delete(rule_sets).where(rule_sets.c.name == bindparam("this"))
 _BEGIN = put(schedule)
@@ -82,6 +85,11 @@ class StoredSchedule:
         query = select(accounts).where(accounts.c.next_deadline <= now)
         for page in self._reader.pages(query, accounts.c.next_deadline, accounts.c.login):
             yield from models(Account, _COLUMNS, page)
+
+    def still_due(self, logins: Iterable[str], now: datetime, /) -> Mapping[str, datetime]:
+        """Return the deadlines of those of these accounts whose deadline has come, by login."""
+        found = self._reader.find_among(_DEADLINES, "logins", logins)
+        return {login: deadline for login, deadline in found if deadline <= now}
 
     def count_due(self, before: datetime, /) -> int:
         """Return how many accounts have had a deadline before this time. It costs what is due, not what exists."""

@@ -67,6 +67,9 @@ class TestDeadlines:
         assert logins(town.schedule.due(clock() + 2 * HOUR)) == ["c", "a", "d"]
         assert logins(town.schedule.due(clock() - HOUR)) == []
 
+    def test_the_deadlines_of_those_that_are_still_due_are_told(self, town: Store, clock: Clock) -> None:
+        assert town.schedule.still_due(["a", "b", "c", "nobody"], clock()) == {"c": clock()}
+
     def test_deadlines_can_be_set_again(self, town: Store, clock: Clock) -> None:
         known = town.accounts.get_many(["b", "c"])
         town.schedule.save([attrs.evolve(known["b"], next_deadline=clock())])

@@ -36,6 +36,9 @@ class Schedule(Protocol):
     def due(self, now: datetime, /) -> Iterator[Account]:
         """Yield the accounts whose deadline has come, the most urgent first."""
 
+    def still_due(self, logins: Iterable[str], now: datetime, /) -> Mapping[str, datetime]:
+        """Return the deadlines of those of these accounts whose deadline has come, by login."""
+
     def due_by_holder(self, now: datetime, /) -> Iterator[Account]:
         """Yield the accounts with a holder whose deadline has come, by holder and login."""
 

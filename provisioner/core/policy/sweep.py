@@ -134,8 +134,7 @@ class Sweep:
         yield from self._failures.trying(self._watch())
         closures: list[DueAction] = []
         began_at = self._now()
-        further = SHARED_PAGE if self.engine.distribution else PAGE
-        for page in _pages(_each_once(self.agenda.schedule.due(began_at)), PAGE, further):
+        for page in self._due_pages(began_at):
             if self.is_stopped:
                 return
             yield from self._on_page(page, began_at, closures)
@@ -235,6 +234,18 @@ class Sweep:
     def _custodian(self, code: str) -> str | None:
         unit = self.agenda.units.get_many([code]).get(code) if code else None
         return unit.custodian if unit else None
+
+    def _due_pages(self, now: datetime) -> Iterator[list[Account]]:
+        """Yield the due accounts, each once, even if its new deadline is due as well: the next sweep handles that."""
+        again: set[str] = set()
+        due = (account for account in self.agenda.schedule.due(now) if account.login not in again)
+        size = PAGE
+        while page := {account.login: account for account in islice(due, size)}:
+            yield list(page.values())
+            still_due = self.agenda.schedule.still_due(page, now)
+            again.update(login for login, deadline in still_due.items() if deadline != page[login].next_deadline)
+            self._telling.end_page(still_due)
+            size = SHARED_PAGE if self.engine.distribution else PAGE
 
     def _on_page(self, accounts: Sequence[Account], now: datetime, closures: list[DueAction]) -> Iterator[Swept]:
         """Carry out the due actions on these accounts, and collect the accounts to close."""
@@ -346,17 +357,6 @@ def _is_in_other_hands(operation: Operation) -> bool:
     return operation.error is not None and operation.error.name in _FASTER
 
 
-def _each_once(accounts: Iterator[Account]) -> Iterator[Account]:
-    """Yield each account once, even if its new deadline is due as well: the next sweep handles that."""
-    seen: set[str] = set()
-    for account in accounts:
-        if account.login not in seen:
-            seen.add(account.login)
-            yield account
-
-
-def _pages(items: Iterator[ItemT], size: int, further: int | None = None) -> Iterator[list[ItemT]]:
-    """Yield items in pages. Those after the first one may have another size."""
+def _pages(items: Iterator[ItemT], size: int) -> Iterator[list[ItemT]]:
     while page := list(islice(items, size)):
         yield page
-        size = further or size

@@ -7,7 +7,7 @@ after the last page, when all their due accounts are known: the groups of person
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 
@@ -68,8 +68,10 @@ class Telling:
     _has_notices: bool = attrs.field(default=False, init=False)
     #: The logins of accounts without a holder about which somebody else is told, by the ID of that person.
     _of_others: dict[str | None, list[str]] = attrs.field(factory=lambda: defaultdict(list), init=False)
-    #: The logins of accounts whose holders were told with the page.
+    #: The logins of accounts whose holders were told with the page, or couldn't be.
     _told_with_page: set[str] = attrs.field(factory=set, init=False)
+    #: Those of earlier pages that are still due.
+    _told_still_due: set[str] = attrs.field(factory=set, init=False)
 
     def tell(
         self, notices: Sequence[Notice], based_on: Mapping[str, int], checked: Lease | None = None
@@ -120,6 +122,16 @@ class Telling:
         for start in range(0, len(told), PAGE):
             yield from self._tell_of(told[start : start + PAGE], closures, checked)
 
+    def end_page(self, still_due: Collection[str]) -> None:
+        """End a page, and remember who was told with it of accounts that are still due.
+
+        Args:
+
+            still_due: The logins of the accounts of the page that are still due.
+        """
+        self._told_still_due |= self._told_with_page.intersection(still_due)
+        self._told_with_page.clear()
+
     def note(self, demands: Iterable[DueAction]) -> None:
         """Note that somebody is told about these accounts after the last page. They are read again then."""
         for demand in demands:
@@ -164,7 +176,7 @@ class Telling:
         agenda = self.outlook.agenda
         for holder, held in groupby(agenda.schedule.due_by_holder(now), key=lambda account: account.holder):
             others = agenda.accounts.get_many(self._of_others.pop(holder, ()))
-            yield [*(account for account in held if account.login not in self._told_with_page), *others.values()]
+            yield [*(account for account in held if account.login not in self._told_still_due), *others.values()]
         for logins in self._of_others.values():
             yield list(agenda.accounts.get_many(logins).values())
         self._of_others.clear()

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime, time, timedelta
+from functools import partialmethod
 from pathlib import Path
 from typing import NoReturn
 from zoneinfo import ZoneInfo
@@ -1087,6 +1088,23 @@ class TestDigest:
         assert len(sweep(harness)) == 20
         assert [len(world.told(person)) for person in persons] == [1] * 4
         assert sweep(harness) == []
+
+    def test_an_account_that_is_due_again_waits_for_the_next_sweep(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The sweep that warns late would close the account at once."""
+        monkeypatch.setattr(Reader, "pages", partialmethod(Reader.pages, size=2))
+        monkeypatch.setattr("provisioner.core.policy.sweep.PAGE", 2)
+        units = [attrs.evolve(OFFICE, code=f"o{n}", login=f"b{n}", custodian=f"p{n}") for n in range(5)]
+        harness = world.start(RuleSet(name="short", rules=(Short(),)))
+        harness.know(units=units, persons=[attrs.evolve(AYSE, id=f"p{n}") for n in range(5)])
+        sweep(harness)
+        harness.open([unit.code for unit in units])
+        harness.know(units=[attrs.evolve(unit, custodian=None) for unit in units])
+        world.clock.advance(3 * HOUR)
+
+        assert sorted(said(sweep(harness))) == [("warn", f"b{n}") for n in range(5)]
+        assert {harness.account(f"b{n}").state for n in range(5)} == {AccountState.OPEN}
 
     def test_workers_get_a_small_page_at_once_and_large_ones_then(
         self, world: World, monkeypatch: pytest.MonkeyPatch
