@@ -5,8 +5,9 @@ phone network, which runs in a process of its own, and is the same for all build
 start-up included, with the journal on disk.
 
 With ``--baseline PYTHON``, the build that this interpreter imports sweeps the same accounts, in turn with this one.
+With ``--custodians``, each account is that of a unit of its own, whose custodian holds it.
 
-Usage: ``python benchmarks/notices.py [--baseline PYTHON] [--warnings N ...] [--rounds N]``.
+Usage: ``python benchmarks/notices.py [--baseline PYTHON] [--warnings N ...] [--rounds N] [--custodians]``.
 """
 
 from __future__ import annotations
@@ -55,13 +56,14 @@ def main() -> None:
     parser.add_argument("--baseline", metavar="PYTHON")
     parser.add_argument("--warnings", type=int, nargs="+", default=[1000, 10_000])
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--custodians", action="store_true")
     options = parser.parse_args()
     for warnings in options.warnings:
         rates, shares = [], []
         for _ in range(options.rounds):
-            ours = told("this build", sys.executable, warnings, CONFIG + MORE_CONFIG)
+            ours = told("this build", sys.executable, warnings, CONFIG + MORE_CONFIG, custodians=options.custodians)
             if options.baseline:
-                theirs = told("baseline", options.baseline, warnings, CONFIG)
+                theirs = told("baseline", options.baseline, warnings, CONFIG, custodians=options.custodians)
                 rates.append(theirs.seconds / ours.seconds)
                 shares.append(theirs.processor / ours.processor)
         if rates:
@@ -72,11 +74,11 @@ def main() -> None:
             )
 
 
-def told(name: str, python: str, warnings: int, config: str) -> Measured:
+def told(name: str, python: str, warnings: int, config: str, *, custodians: bool) -> Measured:
     """Let a build send the warnings, and print what that took."""
     with tempfile.TemporaryDirectory(prefix="notices-") as folder, phones(Path(folder)) as url:
         site = Path(folder)
-        fill(site, python, warnings, config.format(url=url))
+        fill(site, python, warnings, config.format(url=url), custodians=custodians)
         taken = measured([python, "-m", "provisioner", "policy", "sweep"], site / "answer", folder=site)
         require_messages(site, warnings)
     rate, share = warnings / taken.seconds, 1000 * taken.processor / warnings
@@ -100,9 +102,11 @@ def phones(site: Path) -> Iterator[str]:
             one.terminate()
 
 
-def fill(site: Path, python: str, warnings: int, config: str) -> None:
+def fill(site: Path, python: str, warnings: int, config: str, *, custodians: bool) -> None:
     """Put the persons and their accounts into a store of a build, without opening each."""
-    (site / "units.csv").write_text("code,name,kind,parent,login,custodian\noffice,Office,office,,office,\n")
+    units = [f"o{number},Office {number},office,,o{number},p{number}" for number in range(warnings)]
+    lines = units if custodians else ["office,Office,office,,office,"]
+    (site / "units.csv").write_text("\n".join(["code,name,kind,parent,login,custodian", *lines, ""]))
     run(site, python, "init")
     (site / "provisioner.toml").write_text(config)
     run(site, python, "unit", "import", "units.csv")
@@ -116,8 +120,11 @@ def fill(site: Path, python: str, warnings: int, config: str) -> None:
         database.executemany(
             "INSERT INTO accounts"
             " (login, domain, unit, kind, holder, state, opened_at, password_changed_at, next_deadline)"
-            " VALUES (?, 'meb.gov.tr', 'office', 'unit', ?, 'open', ?, ?, ?)",
-            ((f"u{number:08}", f"p{number}", at, at, due) for number in range(warnings)),
+            " VALUES (?, 'meb.gov.tr', ?, 'unit', ?, 'open', ?, ?, ?)",
+            (
+                (f"u{number:08}", f"o{number}" if custodians else "office", f"p{number}", at, at, due)
+                for number in range(warnings)
+            ),
         )
 
 

@@ -14,7 +14,7 @@ from provisioner.store.db.database import Database
 from provisioner.store.db.prepared import run
 from provisioner.store.db.reader import Reader
 from provisioner.store.db.rows import Change, Row, add, models, put
-from provisioner.store.db.tables import accounts, rule_sets, schedule, units
+from provisioner.store.db.tables import accounts, rule_sets, schedule
 
 if TYPE_CHECKING:
     from provisioner.core.policy.ports import ScheduleState
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 PAGE = 2000
 
 _COLUMNS = accounts.c.keys()
-_CUSTODIANS = select(units.c.custodian).distinct().where(units.c.custodian.in_(bindparam("people", expanding=True)))
 _DEADLINES = select(accounts.c.login, accounts.c.next_deadline).where(
     accounts.c.login.in_(bindparam("logins", expanding=True)), accounts.c.next_deadline.is_not(None)
 )
@@ -109,7 +108,7 @@ class StoredSchedule:
             page = self._reader.all(query.where(after)) if len(page) == PAGE else ()
 
     def with_several(self, now: datetime, holders: Iterable[str], /) -> Collection[str]:
-        """Return those of these persons who hold several accounts whose deadline has come, or are custodians.
+        """Return those of these persons who hold several accounts whose deadline has come.
 
         Args:
 
@@ -117,11 +116,15 @@ class StoredSchedule:
 
             holders: The IDs of the persons.
         """
-        ids = set(holders)
         due = select(accounts.c.holder).where(accounts.c.next_deadline <= now)
         several = due.group_by(accounts.c.holder).having(func.count() > 1)
-        held = {row.holder for row in self._reader.among(several, accounts.c.holder, ids)}
-        return held | {person for (person,) in self._reader.find_among(_CUSTODIANS, "people", ids)}
+        return {row.holder for row in self._reader.among(several, accounts.c.holder, set(holders))}
+
+    def due_without_holder(self, now: datetime, /) -> Iterator[Sequence[Account]]:
+        """Yield the accounts without a holder whose deadline has come, page by page."""
+        query = select(accounts).where(accounts.c.next_deadline <= now, accounts.c.holder.is_(None))
+        for page in self._reader.pages(query, accounts.c.next_deadline, accounts.c.login):
+            yield models(Account, _COLUMNS, page)
 
     def accounts_after(self, login: str, /) -> Iterator[Sequence[Account]]:
         """Yield all accounts whose logins come after this one, in the order of their logins, page by page."""

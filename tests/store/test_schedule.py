@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from provisioner.core.api.events import RulesChanged
-from provisioner.core.model import AccountState, Unit
+from provisioner.core.model import AccountState
 from provisioner.core.policy.ports import ScheduleState
 from provisioner.store import Store
 from provisioner.store.db.chunks import CHUNK
@@ -114,12 +114,23 @@ def test_who_may_be_told_of_several_accounts_is_found_before_anybody_is_told(
         account("b", holder="one", next_deadline=later),
         account("c", holder="several", next_deadline=due),
         account("d", holder="several", next_deadline=due),
-        account("e", holder="custodian", next_deadline=due),
         account("f", holder="not asked about", next_deadline=due),
         account("g", holder="not asked about", next_deadline=due),
     )
-    store.units.save([Unit(code="u", name="u", kind="office", custodian="custodian")])
 
-    people = ["one", "several", "custodian", "nobody"]
-    assert store.schedule.with_several(clock(), people) == {"several", "custodian"}
-    assert store.schedule.with_several(later, people) == {"one", "several", "custodian"}
+    people = ["one", "several", "nobody"]
+    assert store.schedule.with_several(clock(), people) == {"several"}
+    assert store.schedule.with_several(later, people) == {"one", "several"}
+
+
+def test_due_accounts_that_nobody_holds_are_found(store: Store, story: type[Story], clock: Clock) -> None:
+    """They are due, and somebody else is told of them."""
+    plan(
+        store,
+        story,
+        account("a", holder="one", next_deadline=clock()),
+        account("b", holder=None, next_deadline=clock()),
+        account("c", holder=None, next_deadline=clock() + HOUR),
+    )
+
+    assert [logins(page) for page in store.schedule.due_without_holder(clock())] == [["b"]]

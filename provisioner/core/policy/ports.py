@@ -43,7 +43,10 @@ class Schedule(Protocol):
         """Yield the accounts with a holder whose deadline has come, by holder and login."""
 
     def with_several(self, now: datetime, holders: Iterable[str], /) -> Collection[str]:
-        """Return those of these persons who hold several accounts whose deadline has come, or are custodians."""
+        """Return those of these persons who hold several accounts whose deadline has come."""
+
+    def due_without_holder(self, now: datetime, /) -> Iterator[Sequence[Account]]:
+        """Yield the accounts without a holder whose deadline has come, page by page."""
 
     def accounts_after(self, login: str, /) -> Iterator[Sequence[Account]]:
         """Yield all accounts whose logins come after this one, in the order of their logins, page by page."""

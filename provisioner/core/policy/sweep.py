@@ -134,6 +134,7 @@ class Sweep:
         yield from self._failures.trying(self._watch())
         closures: list[DueAction] = []
         began_at = self._now()
+        self._telling.find_others(began_at)
         for page in self._due_pages(began_at):
             if self.is_stopped:
                 return

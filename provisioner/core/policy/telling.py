@@ -90,6 +90,18 @@ class Telling:
             purpose = Purpose(met=self._met_by, still_due=lambda some: self._still_due(some, based_on))
             yield from self.notifier.tell(notices, purpose, checked=checked)
 
+    def find_others(self, now: datetime) -> None:
+        """Find who is told of accounts that nobody holds, before anybody is told.
+
+        Args:
+
+            now: When the sweep began.
+        """
+        for accounts in self.outlook.agenda.schedule.due_without_holder(now):
+            units = self.outlook.agenda.units.get_many({account.unit for account in accounts})
+            for account in accounts:
+                self._of_others[self._responsible(account, units[account.unit])].append(account.login)
+
     def told_of_nothing_else(self, demands: Iterable[DueAction], now: datetime) -> Mapping[str, DueAction]:
         """Return the due actions of which people are told who are told of no other account in this sweep, by login.
 
@@ -101,8 +113,9 @@ class Telling:
         """
         told = [demand for demand in demands if demand.duties or demand.warnings]
         holders = {demand.account.holder for demand in told if demand.account.holder}
-        others = self.outlook.agenda.schedule.with_several(now, holders) if holders else ()
-        return {demand.account.login: demand for demand in told if demand.account.holder in holders.difference(others)}
+        several = self.outlook.agenda.schedule.with_several(now, holders) if holders else ()
+        alone = holders.difference(several, self._of_others)
+        return {demand.account.login: demand for demand in told if demand.account.holder in alone}
 
     def tell_with_page(
         self, alone: Mapping[str, DueAction], closures: list[DueAction], checked: Lease
@@ -134,11 +147,7 @@ class Telling:
 
     def note(self, demands: Iterable[DueAction]) -> None:
         """Note that somebody is told about these accounts after the last page. They are read again then."""
-        for demand in demands:
-            self._has_notices = True
-            if demand.account.holder is None:
-                recipient, login = self._responsible(demand.account, demand.unit), demand.account.login
-                self._of_others[recipient] = list(dict.fromkeys([*self._of_others[recipient], login]))
+        self._has_notices = self._has_notices or any(True for _ in demands)
 
     def tell_everybody(self, now: datetime, closures: list[DueAction]) -> Iterator[Notice]:
         """Send the other notices about accounts, person after person.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -67,6 +69,23 @@ def test_who_may_be_told_of_several_accounts_is_not_told_with_the_page(offices: 
 
     assert sorted(demand.account.login for demand in demands) == ["a46", "b46", "c46"]
     assert list(one.told_of_nothing_else(demands, clock())) == ["c46"]
+
+
+def test_only_custodians_who_are_told_of_accounts_that_nobody_holds_wait_for_the_last_page(
+    offices: Harness, clock: FakeClock, tmp_path: Path
+) -> None:
+    """Most holders are custodians. If all of them waited, each of their accounts would be read and judged twice."""
+    held = offices.store.accounts.get_many(["c46"]).values()
+    one = telling(offices)
+    one.find_others(clock())
+    assert list(one.told_of_nothing_else(one.outlook.demands(list(held))[0], clock())) == ["c46"]
+
+    with closing(sqlite3.connect(tmp_path / "store.sqlite")) as database, database:
+        database.execute("UPDATE accounts SET holder = NULL WHERE login = 'a46'")
+    offices.know(units=[attrs.evolve(UNITS[0], custodian="2")])
+    one = telling(offices)
+    one.find_others(clock())
+    assert list(one.told_of_nothing_else(one.outlook.demands(list(held))[0], clock())) == []
 
 
 def test_notices_that_wait_are_counted(offices: Harness, clock: FakeClock) -> None:
