@@ -35,6 +35,9 @@ ROOT = HERE.parent
 #: The build of which ``docs`` and the issues tell the first figures.
 BASELINE = "7ee2285"
 
+#: What the bare scripts need that no build does.
+BARE = ("httpx",)
+
 LIBRARIES = ("SQLAlchemy", "ldap3", "attrs", "cattrs", "click", "pluggy", "tenacity", "structlog")
 
 CONFIG = """
@@ -127,7 +130,7 @@ def installed(source: Path, folder: Path, *again: str) -> str:
     """
     environment = folder / ".venv"
     python = str(environment / "bin/python")
-    install = [python, "-m", "pip", "install", "--quiet", str(source)]
+    install = [python, "-m", "pip", "install", "--quiet", str(source), *BARE]
     if not environment.exists():
         subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
         subprocess.run(install, check=True)

@@ -167,7 +167,7 @@ class TestFingerprint:
     def test_changes_with_the_version_of_a_plugin(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """It may compute something else."""
         before = fingerprint(loaded(file, self.RULES))
-        monkeypatch.setattr("importlib.metadata.Distribution.version", "99")
+        monkeypatch.setattr("importlib.metadata.Distribution.metadata", {"Name": "unit-provisioner", "Version": "99"})
 
         assert fingerprint(loaded(file, self.RULES)) != before
 

@@ -343,15 +343,13 @@ class TestReports:
 
     def test_a_report_on_an_earlier_message_speaks_for_one_with_the_same_id(self) -> None:
         """An operator gives the IDs of messages again when its counter starts again."""
-        now = 0.0
-        reports = SmppReports(
-            settings=settings(None, port=1, password=Secret("p")), report=lambda *_: True, seconds=lambda: now
-        )
+        now, patient = 0.0, settings(None, port=1, password=Secret("p"))
+        reports = SmppReports(settings=patient, report=lambda *_: True, seconds=lambda: now)
         part = reports.part("7", HexadecimalIds.ANSWERS)
         reports.take(PartReport(part="7", state=MessageState.DELIVERED))
         assert reports.state([part]) is MessageState.DELIVERED
 
-        now = 5.1
+        now = patient.timeout + 0.1
         assert reports.state([part]) is None
         reports.take(PartReport(part="7", state=MessageState.ACCEPTED))
         assert reports.state([part]) is MessageState.ACCEPTED
