@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol, TypeVar, runtime_checkable
 
 import attrs
 
-from provisioner.core.api.errors import RefusedError, StoreError
-from provisioner.core.api.messages import DeliveryReceipt, ProbeDelivery
+from provisioner.core.api.errors import RefusedError, StoreError, TargetError, UnknownOutcomeError
+from provisioner.core.api.messages import DeliveryReceipt, DeliveryState, ProbeDelivery
 from provisioner.core.model import MessageState
 from provisioner.core.model.mobile import E164
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
+
+PartT = TypeVar("PartT")
 
 #: Stores what a gateway reports on a part of a message, by the gateway's ID of the part. Returns whether the message is
 #: known.
@@ -122,3 +124,41 @@ class BatchGateway(SmsGateway, Protocol):
 
             TargetError: Nothing was sent.
         """
+
+
+def send_parts(parts: Iterable[PartT], send: Callable[[PartT], DeliveryReceipt]) -> Sequence[DeliveryReceipt]:
+    """Send the parts of a message, one after the other.
+
+    Args:
+
+        parts: The parts.
+
+        send: Sends one part.
+
+    Returns:
+
+        The receipt of each part; only that of the first one if it is ``REJECTED``.
+
+    Raises:
+
+        UnknownOutcomeError: A later part was not taken. The phone may show the parts before it.
+
+        TargetError: The first part was not taken.
+    """
+    first, *others = parts
+    receipts = [send(first)]
+    if receipts[0].state is not DeliveryState.REJECTED:
+        receipts += [_further(part, send) for part in others]
+    return receipts
+
+
+def _further(part: PartT, send: Callable[[PartT], DeliveryReceipt]) -> DeliveryReceipt:
+    try:
+        receipt = send(part)
+    except TargetError as error:
+        reason: str | Text = error.text
+    else:
+        if receipt.state is not DeliveryState.REJECTED:
+            return receipt
+        reason = receipt.detail
+    raise UnknownOutcomeError("the gateway took only the first parts of the message: {reason}", reason=reason)

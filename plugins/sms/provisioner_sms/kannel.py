@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Sequence
-from functools import reduce
+from functools import partial, reduce
 from http import HTTPStatus
 from itertools import count
 from typing import Self
@@ -31,7 +31,7 @@ from provisioner.core.api.messages import DeliveryReceipt, DeliveryState, ProbeD
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text, marked
 from provisioner.net.http import HttpClient, Response
-from provisioner_sms.gateway import SmsMessage
+from provisioner_sms.gateway import SmsMessage, send_parts
 from provisioner_sms.report_addresses import SERVICE, ReportAddresses, escaped
 from provisioner_sms.reports import Reports
 from provisioner_sms.settings import KannelSettings, protected
@@ -98,10 +98,9 @@ class KannelGateway:
         parts = _parts_of(message, next(self._references))
         if self._reports is not None:
             self._reports.expect(message.delivery_id, [part.id for part in parts])
-        for part in parts:
-            receipt = self._handed_over(message, part)
-            if receipt.state is not DeliveryState.ACCEPTED:
-                return receipt
+        receipt = send_parts(parts, partial(self._handed_over, message))[-1]
+        if receipt.state is not DeliveryState.ACCEPTED:
+            return receipt
         will_report = self._settings.reports is not None
         ids = tuple(part.id for part in parts) if will_report and len(parts) > 1 else ()
         return attrs.evolve(receipt, will_report=will_report, parts=ids)

@@ -6,6 +6,7 @@ import secrets
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import count
 from typing import Self
 
@@ -16,7 +17,7 @@ from provisioner.core.api.errors import UnavailableError, UnknownOutcomeError
 from provisioner.core.api.messages import DeliveryReceipt, DeliveryState, ProbeDelivery
 from provisioner.core.model import MessageState
 from provisioner.core.model.text import Text, marked
-from provisioner_sms.gateway import Report, SmsMessage
+from provisioner_sms.gateway import Report, SmsMessage, send_parts
 from provisioner_sms.numbers import written
 from provisioner_sms.settings import TURKEY, HexadecimalIds, NumberFormat, SmppSettings
 from provisioner_sms.smpp.alphabet import TextPart, split
@@ -71,13 +72,11 @@ class SmppGateway:
     def send(self, message: SmsMessage) -> DeliveryReceipt:
         """Send the parts of a message, one after the other."""
         deadline = time.monotonic() + self._settings.timeout
-        ids = []
-        for part in split(message.text, next(self._references)):
-            answer = self._connection().request("submit_sm", deadline, **self._fields(message, part)).result()
-            if answer.status:
-                return _refused(answer.status)
-            ids.append(self._part_id(answer))
-        return self._receipt(ids)
+        parts = split(message.text, next(self._references))
+        receipts = send_parts(parts, partial(self._submit, message, deadline))
+        if receipts[0].state is DeliveryState.REJECTED:
+            return receipts[0]
+        return self._receipt([receipt.reference for receipt in receipts])
 
     def probe(self, _: ProbeDelivery) -> DeliveryReceipt:
         """Say that nothing is known: the operator can't be asked by our ID, and reports by itself."""
@@ -99,6 +98,12 @@ class SmppGateway:
             link, self._link = self._link, None
         if link is not None:
             link.close()
+
+    def _submit(self, message: SmsMessage, deadline: float, part: TextPart) -> DeliveryReceipt:
+        answer = self._connection().request("submit_sm", deadline, **self._fields(message, part)).result()
+        if answer.status:
+            return _refused(answer.status)
+        return DeliveryReceipt(state=DeliveryState.ACCEPTED, reference=self._part_id(answer))
 
     def _connection(self) -> Link:
         with self._lock:
