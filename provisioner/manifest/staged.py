@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
@@ -57,10 +58,8 @@ class StagedRows:
         self._run("BEGIN")
         places = ", ".join("?" * (len(shape.names) + 3))
         given = ((row.line, " ".join(row.numbers), sound, *row.values.values()) for row, sound in rows)
-        try:
+        with _needing_room():
             self._database.executemany(f"INSERT INTO rows VALUES (NULL, {places})", given)
-        except sqlite3.OperationalError as error:
-            raise no_room(str(error)) from None
         self._run(f"CREATE INDEX keys ON rows ({self.key})")
         self._run("COMMIT")
 
@@ -136,14 +135,21 @@ class StagedRows:
         """Return the rows whose key an earlier row has, sound or not. From now on, they aren't sound."""
         valued = f"SELECT number, line, {self.key}, {self.key} AS value FROM rows WHERE {self.key} <> ''"
         found = _repeated(self._run(f"{valued} ORDER BY {self.key}, number"))
-        self._database.executemany("UPDATE rows SET sound = 0 WHERE number = ?", [(each.number,) for each in found])
+        with _needing_room():
+            self._database.executemany("UPDATE rows SET sound = 0 WHERE number = ?", [(each.number,) for each in found])
         return found
 
     def _run(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
-        try:
+        with _needing_room():
             return self._database.execute(statement, values)
-        except sqlite3.OperationalError as error:
-            raise no_room(str(error)) from None
+
+
+@contextmanager
+def _needing_room() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise no_room(str(error)) from None
 
 
 def _repeated(rows: Iterable[tuple[int, int | None, str, str]]) -> Sequence[Repeated]:

@@ -93,7 +93,7 @@ class StoredHeldRuns:
         return [login for (login,) in self._reader.find(_HELD, run=run)]
 
     def units(self) -> Mapping[str, Collection[str | None]]:
-        """Return the units of the accounts of each held run, by its ID; ``None`` for accounts that nobody knows."""
+        """Return the units of the accounts of each held run, by its ID; ``None`` for unknown accounts."""
         found = defaultdict[str, set[str | None]](set)
         for run, unit in self._reader.find(_UNITS):
             found[run].add(unit)

@@ -269,7 +269,8 @@ class Sweep:
         told = [demand for demand in demands if demand.duties] + [demand for demand in left if demand.warnings]
         unchanged = [demand for demand in demands if demand.account.login not in due and not demand.verify]
         alone = self._telling.told_of_nothing_else(unchanged, now)
-        self._telling.note(demand for demand in told if demand.account.login not in alone)
+        if any(demand.account.login not in alone for demand in told):
+            self._telling.note()
         yield from self._failures.trying(self._verify(left))
         yield from self._telling.tell_with_page(alone, closures, checked)
         closures += [demand for demand in left if demand.closure and not demand.warnings]

@@ -145,9 +145,9 @@ class Telling:
         self._told_still_due |= self._told_with_page.intersection(still_due)
         self._told_with_page.clear()
 
-    def note(self, demands: Iterable[DueAction]) -> None:
-        """Note that somebody is told about these accounts after the last page. They are read again then."""
-        self._has_notices = self._has_notices or any(True for _ in demands)
+    def note(self) -> None:
+        """Note that somebody is told about accounts after the last page. They are read again then."""
+        self._has_notices = True
 
     def tell_everybody(self, now: datetime, closures: list[DueAction]) -> Iterator[Notice]:
         """Send the other notices about accounts, person after person.
