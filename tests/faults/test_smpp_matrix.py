@@ -118,8 +118,12 @@ ROWS = {
     "report after a restart": Row(restarts=True),
     "refusal after a restart": Row(reactions=[said("REJECTD")], restarts=True, states=LATE),
     "two parts": Row(parts=2),
-    "two parts, throttled between": Row(parts=2, reactions=[THROTTLED], part=2),
-    "two parts, one refused at once": Row(parts=2, reactions=[REFUSED], part=2, first=UNDONE),
+    "two parts, throttled between": Row(
+        parts=2, reactions=[THROTTLED], part=2, first=INCOMPLETE, states=AGAIN
+    ),
+    "two parts, one refused at once": Row(
+        parts=2, reactions=[REFUSED], part=2, first=INCOMPLETE, states=AGAIN
+    ),
     "two parts, one refused later": Row(parts=2, reactions=[said("REJECTD")], part=2, states=LATE),
     "two parts, the first refused later": Row(parts=2, reactions=[said("REJECTD")], part=1, states=LATE),
     "two parts, one never reported": Row(
