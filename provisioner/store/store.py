@@ -1,7 +1,4 @@
-"""The store: the engine's journal and records, and what imports write.
-
-What most commands never read is imported when it is asked for: each import takes time.
-"""
+"""The store: the engine's journal and records, and what imports write."""
 
 from __future__ import annotations
 
@@ -36,6 +33,7 @@ from provisioner.store.journal.leases import Leases
 from provisioner.store.journal.owners import new_owner
 from provisioner.store.journal.writer import Writer
 from provisioner.store.keyed_requests import StoredKeyedRequests
+from provisioner.store.lazy import lazy_part
 from provisioner.store.maintenance import StoredMaintenance
 from provisioner.store.marks import StoredMarks
 from provisioner.store.message_counts import StoredMessageCounts
@@ -89,6 +87,37 @@ class Store:
         timer: Ends this process if it doesn't renew its leases in time.
     """
 
+    # Few commands use the following parts.
+
+    #: The entries of the audit log.
+    audit_log: cached_property[AuditLogReader] = lazy_part("audit.reader:AuditLogReader")
+    #: How far the log collectors have come.
+    collectors: cached_property[StoredCollectors] = lazy_part("collectors:StoredCollectors")
+    #: The comparisons of targets with the journal.
+    comparisons: cached_property[StoredComparisons] = lazy_part("comparisons:StoredComparisons")
+    #: The unfinished rotations of the credentials of targets.
+    credential_rotations: cached_property[StoredCredentialRotations] = lazy_part(
+        "credentials:StoredCredentialRotations"
+    )
+    #: The records of handovers.
+    handovers: cached_property[StoredHandovers] = lazy_part("handovers:StoredHandovers")
+    #: The runs that the mass-change limit holds.
+    held_runs: cached_property[StoredHeldRuns] = lazy_part("held_runs:StoredHeldRuns")
+    #: Finds the IDs that begin with what people type.
+    ids: cached_property[StoredIds] = lazy_part("ids:StoredIds")
+    #: The reports of problems with a login.
+    incidents: cached_property[StoredIncidents] = lazy_part("incidents:StoredIncidents")
+    #: When accounts were last seen on targets.
+    last_seen: cached_property[StoredLastSeen] = lazy_part("last_seen:StoredLastSeen")
+    #: The last runs of routines.
+    routines: cached_property[StoredRoutines] = lazy_part("routines:StoredRoutines")
+    #: Finds accounts by what people know of them.
+    search: cached_property[StoredSearch] = lazy_part("search:StoredSearch")
+    #: The tokens of the API.
+    tokens: cached_property[StoredTokens] = lazy_part("tokens:StoredTokens")
+    #: What the verification of accounts found.
+    verifications: cached_property[StoredVerifications] = lazy_part("verifications:StoredVerifications")
+
     def __init__(
         self,
         database: Database,
@@ -128,97 +157,6 @@ class Store:
             self._leases.watch = partial(timer.set, owner)
         self._head_file = HeadFile(database.head_file)
         self._writer = Writer(database, self._leases, Continuity(database.place, self._head_file))
-
-    @cached_property
-    def audit_log(self) -> AuditLogReader:
-        """The entries of the audit log."""
-        from provisioner.store.audit.reader import AuditLogReader
-
-        return AuditLogReader(self._database)
-
-    @cached_property
-    def collectors(self) -> StoredCollectors:
-        """How far the log collectors have come."""
-        from provisioner.store.collectors import StoredCollectors
-
-        return StoredCollectors(self._database)
-
-    @cached_property
-    def comparisons(self) -> StoredComparisons:
-        """The comparisons of targets with the journal."""
-        from provisioner.store.comparisons import StoredComparisons
-
-        return StoredComparisons(self._database)
-
-    @cached_property
-    def credential_rotations(self) -> StoredCredentialRotations:
-        """The unfinished rotations of the credentials of targets."""
-        from provisioner.store.credentials import StoredCredentialRotations
-
-        return StoredCredentialRotations(self._database)
-
-    @cached_property
-    def handovers(self) -> StoredHandovers:
-        """The records of handovers."""
-        from provisioner.store.handovers import StoredHandovers
-
-        return StoredHandovers(self._database)
-
-    @cached_property
-    def held_runs(self) -> StoredHeldRuns:
-        """The runs that the mass-change limit holds."""
-        from provisioner.store.held_runs import StoredHeldRuns
-
-        return StoredHeldRuns(self._database)
-
-    @cached_property
-    def ids(self) -> StoredIds:
-        """Finds the IDs that begin with what people type."""
-        from provisioner.store.ids import StoredIds
-
-        return StoredIds(self._database)
-
-    @cached_property
-    def incidents(self) -> StoredIncidents:
-        """The reports of problems with a login."""
-        from provisioner.store.incidents import StoredIncidents
-
-        return StoredIncidents(self._database)
-
-    @cached_property
-    def last_seen(self) -> StoredLastSeen:
-        """When accounts were last seen on targets."""
-        from provisioner.store.last_seen import StoredLastSeen
-
-        return StoredLastSeen(self._database)
-
-    @cached_property
-    def routines(self) -> StoredRoutines:
-        """The last runs of routines."""
-        from provisioner.store.routines import StoredRoutines
-
-        return StoredRoutines(self._database)
-
-    @cached_property
-    def search(self) -> StoredSearch:
-        """Finds accounts by what people know of them."""
-        from provisioner.store.search import StoredSearch
-
-        return StoredSearch(self._database)
-
-    @cached_property
-    def tokens(self) -> StoredTokens:
-        """The tokens of the API."""
-        from provisioner.store.tokens import StoredTokens
-
-        return StoredTokens(self._database)
-
-    @cached_property
-    def verifications(self) -> StoredVerifications:
-        """What the verification of accounts found."""
-        from provisioner.store.verifications import StoredVerifications
-
-        return StoredVerifications(self._database)
 
     @classmethod
     def create(
