@@ -245,7 +245,7 @@ class Sweep:
             yield list(page.values())
             still_due = self.agenda.schedule.still_due(page, now)
             again.update(login for login, deadline in still_due.items() if deadline != page[login].next_deadline)
-            self._telling.end_page(still_due)
+            self._telling.forget(page.keys() - still_due.keys())
             size = SHARED_PAGE if self.engine.distribution else PAGE
 
     def _on_page(self, accounts: Sequence[Account], now: datetime, closures: list[DueAction]) -> Iterator[Swept]:

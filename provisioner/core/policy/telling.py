@@ -7,7 +7,7 @@ after the last page, when all their due accounts are known: the groups of person
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 
@@ -68,10 +68,8 @@ class Telling:
     _has_notices: bool = attrs.field(default=False, init=False)
     #: The logins of accounts without a holder about which somebody else is told, by the ID of that person.
     _of_others: dict[str | None, list[str]] = attrs.field(factory=lambda: defaultdict(list), init=False)
-    #: The logins of accounts whose holders were told with the page, or couldn't be.
-    _told_with_page: set[str] = attrs.field(factory=set, init=False)
-    #: Those of earlier pages that are still due.
-    _told_still_due: set[str] = attrs.field(factory=set, init=False)
+    #: The logins of due accounts whose holders were told with a page, or couldn't be.
+    _told: set[str] = attrs.field(factory=set, init=False)
 
     def tell(
         self, notices: Sequence[Notice], based_on: Mapping[str, int], checked: Lease | None = None
@@ -130,20 +128,19 @@ class Telling:
 
             checked: A lease that starts when the accounts were read.
         """
-        self._told_with_page.update(alone)
+        self._told.update(alone)
         told = [(demand, (*demand.duties, *demand.warnings)) for demand in alone.values()]
         for start in range(0, len(told), PAGE):
             yield from self._tell_of(told[start : start + PAGE], closures, checked)
 
-    def end_page(self, still_due: Collection[str]) -> None:
-        """End a page, and remember who was told with it of accounts that are still due.
+    def forget(self, settled: Iterable[str]) -> None:
+        """Forget who was told of accounts that are no longer due: after the last page, they aren't read again.
 
         Args:
 
-            still_due: The logins of the accounts of the page that are still due.
+            settled: The logins of these accounts.
         """
-        self._told_still_due |= self._told_with_page.intersection(still_due)
-        self._told_with_page.clear()
+        self._told.difference_update(settled)
 
     def note(self) -> None:
         """Note that somebody is told about accounts after the last page. They are read again then."""
@@ -185,7 +182,7 @@ class Telling:
         agenda = self.outlook.agenda
         for holder, held in groupby(agenda.schedule.due_by_holder(now), key=lambda account: account.holder):
             others = agenda.accounts.get_many(self._of_others.pop(holder, ()))
-            yield [*(account for account in held if account.login not in self._told_still_due), *others.values()]
+            yield [*(account for account in held if account.login not in self._told), *others.values()]
         for logins in self._of_others.values():
             yield list(agenda.accounts.get_many(logins).values())
         self._of_others.clear()
