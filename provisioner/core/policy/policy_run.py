@@ -122,9 +122,5 @@ def _refused(demands: Iterable[DueAction], error: InputError | NotAuthorizedErro
         reasons = {denial.login: denial.denial.reason for denial in error.denials}
     else:
         reasons = {problem.subject or "": problem.message for problem in error.problems}
-    return {
-        demand.account.login: reasons[name]
-        for demand in demands
-        for name in (demand.account.login, demand.account.unit, demand.account.holder)
-        if name in reasons
-    }
+    logins = (demand.account.login for demand in demands)
+    return {login: reasons[login] for login in logins if login in reasons}

@@ -91,6 +91,30 @@ def test_a_denial_is_the_refusal_of_its_account_only(harness: Harness) -> None:
     assert harness.account("a1").state is AccountState.CLOSED
 
 
+def test_a_denial_for_an_account_is_none_for_others_of_the_unit_that_is_called_like_it(harness: Harness) -> None:
+    """The login of a school is its code, and staff of the school have accounts of their own."""
+    harness.know(units=[Unit(code="a2", name="Okul", kind="school", login="okul", custodian="p0")])
+    harness.open(["a2"])
+
+    class Guard:
+        @hookimpl
+        def operation_authorize(self, request: AuthorizeOperation) -> Denial | None:
+            is_kept = request.account.login == "a2"
+            return Denial(reason=Text("a2 stays open"), cure=Text("ask")) if is_kept else None
+
+    harness.plugins.add("guard", Guard())
+    deadline = Deadline(action=Action.CLOSE, at=harness.clock(), reason=Text("so"), source="", rule_set="rules")
+    units = harness.store.units.get_many(["a2", "u2"])
+    changes = {
+        login: (DueAction(account=(account := harness.account(login)), unit=units[account.unit]), deadline)
+        for login in ("a2", "okul")
+    }
+    found = {one.login: one for one in PolicyRun(engine=harness.engine, changes=changes).carry_out()}
+
+    assert isinstance(found["a2"], Refusal)
+    assert isinstance(found["okul"], Operation)
+
+
 def test_an_outage_is_no_matter_of_accounts(harness: Harness, target: FaultTarget) -> None:
     target.faults.on("target_check", Fault.CANNOT_CONNECT)
     with pytest.raises(NotReadyError):
