@@ -95,15 +95,15 @@ class StoredSchedule:
         query = select(func.count().label("total")).select_from(accounts).where(accounts.c.next_deadline < before)
         return int(self._reader.all(query)[0].total)
 
-    def due_by_holder(self, now: datetime, /) -> Iterator[Account]:
-        """Yield the accounts with a holder whose deadline has come, by holder and login."""
-        query = select(accounts).where(accounts.c.next_deadline <= now, accounts.c.holder.is_not(None))
+    def due_by_holder(self, now: datetime, /) -> Iterator[tuple[str, str]]:
+        """Yield the holder and the login of each account whose deadline has come, in their order."""
+        held = select(accounts.c.holder, accounts.c.login).where(accounts.c.holder.is_not(None))
         # By an expression, so that the accounts that are due are sorted, and not all accounts read by holder.
         holder = func.coalesce(accounts.c.holder, "")
-        query = query.order_by(holder, accounts.c.login).limit(PAGE)
+        query = held.where(accounts.c.next_deadline <= now).order_by(holder, accounts.c.login).limit(PAGE)
         page = self._reader.all(query)
         while page:
-            yield from models(Account, _COLUMNS, page)
+            yield from ((row.holder, row.login) for row in page)
             after = tuple_(holder, accounts.c.login) > (page[-1].holder, page[-1].login)
             page = self._reader.all(query.where(after)) if len(page) == PAGE else ()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import attrs
@@ -32,6 +32,11 @@ class Outlook:
     agenda: Agenda
     policy: Policy
     now: Callable[[], datetime]
+
+    def accounts(self, logins: Sequence[str]) -> list[Account]:
+        """Return the accounts with these logins as they are now, in this order."""
+        known = self.agenda.accounts.get_many(logins)
+        return [known[login] for login in logins if login in known]
 
     def demands(
         self, accounts: Sequence[Account], now: datetime | None = None
@@ -68,9 +73,9 @@ class Outlook:
             or (one.next_try_at and one.next_try_at > now)
         }
 
-    def plan_ahead(self, logins: Iterable[str]) -> None:
+    def plan_ahead(self, logins: Sequence[str]) -> None:
         """Store the current next deadlines of accounts."""
-        self.reschedule(list(self.agenda.accounts.get_many(logins).values()))
+        self.reschedule(self.accounts(logins))
 
     def reschedule(self, accounts: Sequence[Account]) -> None:
         """Store the current next deadlines of these accounts, unless they were changed since they were read."""

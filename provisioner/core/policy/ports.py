@@ -39,8 +39,8 @@ class Schedule(Protocol):
     def still_due(self, logins: Iterable[str], now: datetime, /) -> Mapping[str, datetime]:
         """Return the deadlines of those of these accounts whose deadline has come, by login."""
 
-    def due_by_holder(self, now: datetime, /) -> Iterator[Account]:
-        """Yield the accounts with a holder whose deadline has come, by holder and login."""
+    def due_by_holder(self, now: datetime, /) -> Iterator[tuple[str, str]]:
+        """Yield the holder and the login of each account whose deadline has come, in their order."""
 
     def with_several(self, now: datetime, holders: Iterable[str], /) -> Collection[str]:
         """Return those of these persons who hold several accounts whose deadline has come."""

@@ -132,7 +132,7 @@ class Sweep:
         yield from self._failures.trying(self.follow_up.run())
         self._reopen_undelivered()
         yield from self._failures.trying(self._watch())
-        closures: list[DueAction] = []
+        closures: list[str] = []
         began_at = self._now()
         self._telling.find_others(began_at)
         for page in self._due_pages(began_at):
@@ -141,7 +141,7 @@ class Sweep:
             yield from self._on_page(page, began_at, closures)
         yield from self._telling.tell_everybody(began_at, closures)
         yield from self._failures.trying(self._close(closures))
-        self.outlook.plan_ahead([demand.account.login for demand in closures])
+        self.outlook.plan_ahead(closures)
         if not self.is_stopped:
             self.agenda.routines.end(Routine.SWEEP, self._now())
         if self._telling.postponed:
@@ -248,8 +248,8 @@ class Sweep:
             self._telling.forget(page.keys() - still_due.keys())
             size = SHARED_PAGE if self.engine.distribution else PAGE
 
-    def _on_page(self, accounts: Sequence[Account], now: datetime, closures: list[DueAction]) -> Iterator[Swept]:
-        """Carry out the due actions on these accounts, and collect the accounts to close."""
+    def _on_page(self, accounts: Sequence[Account], now: datetime, closures: list[str]) -> Iterator[Swept]:
+        """Carry out the due actions on these accounts, and collect the logins of the accounts to close."""
         checked = Lease.of(self.notifier.good_for)
         waiting = self.outlook.waiting(accounts)
         yield from (operation for operation in waiting.values() if operation.id not in self._driven_on)
@@ -273,7 +273,7 @@ class Sweep:
             self._telling.note()
         yield from self._failures.trying(self._verify(left))
         yield from self._telling.tell_with_page(alone, closures, checked)
-        closures += [demand for demand in left if demand.closure and not demand.warnings]
+        closures += [demand.account.login for demand in left if demand.closure and not demand.warnings]
         planned = {account.login for account in accounts} - {demand.account.login for demand in told}
         self.outlook.plan_ahead(sorted(planned))
 
@@ -304,11 +304,13 @@ class Sweep:
         changing = self.agenda.last_seen.at_work([answer.login for answer in different], since)
         return [answer for answer in different if answer.login not in changing]
 
-    def _close(self, demands: Sequence[DueAction]) -> Iterator[Swept]:
+    def _close(self, logins: Sequence[str]) -> Iterator[Swept]:
         """Close or delete in one run, so that a mass change is detected before the first closure.
 
+        The accounts are read again: a password may have been renewed, or a unit moved, since the page with the account.
         The held run of an earlier sweep still waits, and doesn't hold the rest.
         """
+        demands = self.outlook.demands(self.outlook.accounts(logins))[0]
         unended = self.agenda.operations.unended([demand.account.login for demand in demands])
         held = {login: one for login, one in unended.items() if one.state is OperationState.STAGED}
         yield from held.values()

@@ -10,13 +10,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
+from operator import itemgetter
 
 import attrs
 
 from provisioner.core.api.errors import UnknownOutcomeError
 from provisioner.core.api.events import DeadlineMet
 from provisioner.core.api.fencing import Lease
-from provisioner.core.api.rules import Deadline
+from provisioner.core.api.rules import Action, Deadline
 from provisioner.core.model import Account, Unit
 from provisioner.core.policy.due import DueAction, basis, met
 from provisioner.core.policy.failures import Failures
@@ -115,16 +116,14 @@ class Telling:
         alone = holders.difference(several, self._of_others)
         return {demand.account.login: demand for demand in told if demand.account.holder in alone}
 
-    def tell_with_page(
-        self, alone: Mapping[str, DueAction], closures: list[DueAction], checked: Lease
-    ) -> Iterator[Notice]:
+    def tell_with_page(self, alone: Mapping[str, DueAction], closures: list[str], checked: Lease) -> Iterator[Notice]:
         """Send the notices about accounts whose holders are told of nothing else.
 
         Args:
 
             alone: The due actions, by login.
 
-            closures: Is given the accounts to close because their holders can't be told.
+            closures: Is given the logins of the accounts to close because their holders can't be told.
 
             checked: A lease that starts when the accounts were read.
         """
@@ -146,20 +145,20 @@ class Telling:
         """Note that somebody is told about accounts after the last page. They are read again then."""
         self._has_notices = True
 
-    def tell_everybody(self, now: datetime, closures: list[DueAction]) -> Iterator[Notice]:
+    def tell_everybody(self, now: datetime, closures: list[str]) -> Iterator[Notice]:
         """Send the other notices about accounts, person after person.
 
         Args:
 
             now: When the sweep began.
 
-            closures: Is given the accounts to close because their holders can't be told.
+            closures: Is given the logins of the accounts to close because their holders can't be told.
         """
         if not self._has_notices:
             return
-        some: list[Account] = []
-        for accounts in self._by_recipient(now):
-            some += accounts
+        some: list[str] = []
+        for logins in self._by_recipient(now):
+            some += logins
             if len(some) >= PAGE:
                 yield from self._tell_some(some, now, closures)
                 some = []
@@ -177,36 +176,37 @@ class Telling:
         self.postponed = Postponed(count=count, until=until)
         return True
 
-    def _by_recipient(self, now: datetime) -> Iterator[list[Account]]:
-        """Yield all due accounts about which the same person may be told."""
-        agenda = self.outlook.agenda
-        for holder, held in groupby(agenda.schedule.due_by_holder(now), key=lambda account: account.holder):
-            others = agenda.accounts.get_many(self._of_others.pop(holder, ()))
-            yield [*(account for account in held if account.login not in self._told), *others.values()]
-        for logins in self._of_others.values():
-            yield list(agenda.accounts.get_many(logins).values())
+    def _by_recipient(self, now: datetime) -> Iterator[list[str]]:
+        """Yield the logins of all due accounts about which the same person may be told."""
+        for holder, held in groupby(self.outlook.agenda.schedule.due_by_holder(now), key=itemgetter(0)):
+            own = (login for _, login in held if login not in self._told)
+            yield [*own, *self._of_others.pop(holder, ())]
+        yield from self._of_others.values()
         self._of_others.clear()
 
-    def _tell_some(self, accounts: Sequence[Account], now: datetime, closures: list[DueAction]) -> Iterator[Notice]:
-        if self.is_stopped() or not accounts:
+    def _tell_some(self, logins: Sequence[str], now: datetime, closures: list[str]) -> Iterator[Notice]:
+        """Send the notices about these accounts, as they are now and not as they were when others were told."""
+        if self.is_stopped() or not logins:
             return
         checked = Lease.of(self.notifier.good_for)
-        yield from self._tell_of(self._to_tell(accounts, now), closures, checked)
+        yield from self._tell_of(self._to_tell(self.outlook.accounts(logins), now), closures, checked)
 
     def _tell_of(
-        self, told: Sequence[tuple[DueAction, Sequence[Deadline]]], closures: list[DueAction], checked: Lease
+        self, told: Sequence[tuple[DueAction, Sequence[Deadline]]], closures: list[str], checked: Lease
     ) -> Iterator[Notice]:
         """Send the notices about these deadlines of due actions, and collect the accounts of those who get none."""
         notices = [notice for demand, deadlines in told for notice in self._notices(demand, deadlines)]
         based_on = {demand.account.login: demand.basis for demand, _ in told}
-        last_calls = {demand.account.login: demand for demand, _ in told if demand.closure and demand.warnings}
-        unreachable = set()
+        last_calls = {
+            (demand.account.login, demand.closure.rule_set) for demand, _ in told if demand.closure and demand.warnings
+        }
+        unreachable = dict[str, None]()
         for notice in self.failures.trying(self.tell(notices, based_on, checked)):
-            if notice.error is not None and notice.tried and not isinstance(notice.error, UnknownOutcomeError):
-                unreachable.add(notice.login)
-            if notice.login not in last_calls.keys() & unreachable:  # for these, the closure is reported
+            if _is_in_vain(notice) and (notice.login, notice.deadline.rule_set) in last_calls:
+                unreachable[notice.login] = None  # the closure is reported
+            else:
                 yield notice
-        closures += [last_calls[login] for login in last_calls.keys() & unreachable]
+        closures += unreachable
         self.outlook.reschedule([demand.account for demand, _ in told])
 
     def _to_tell(self, accounts: Sequence[Account], now: datetime) -> list[tuple[DueAction, Sequence[Deadline]]]:
@@ -273,3 +273,9 @@ class Telling:
         while account.holder is None and above and above.custodian is None:
             above = self.outlook.agenda.units.get_many([above.parent]).get(above.parent) if above.parent else None
         return account.holder or (above.custodian if above else None)
+
+
+def _is_in_vain(notice: Notice) -> bool:
+    """Whether a warning was tried, and certainly did not arrive."""
+    is_failed = notice.error is not None and notice.tried and not isinstance(notice.error, UnknownOutcomeError)
+    return is_failed and notice.deadline.action is Action.WARN

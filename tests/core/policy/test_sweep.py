@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime, time, timedelta
@@ -19,7 +19,7 @@ import pytest
 from provisioner.core.api.errors import ClockError, ForbiddenError, TargetError, TransientError, UnavailableError
 from provisioner.core.api.events import DeadlineMet, Event, NoticeBegun, NoticeEnded, OperationPlanned, RulesChanged
 from provisioner.core.api.hookspecs import hookimpl
-from provisioner.core.api.messages import FindPerson
+from provisioner.core.api.messages import DeliverNotice, DeliveryReceipt, FindPerson
 from provisioner.core.api.rules import Action, Deadline, Facts, Monitor, Observation, Reports, Rule
 from provisioner.core.engine.execution import Execution
 from provisioner.core.engine.planner import Planner
@@ -187,6 +187,17 @@ def run_out(harness: Harness, world: World) -> None:
     world.clock.advance(29 * DAY)
     sweep(harness)
     world.clock.advance(DAY)
+
+
+def once_told(harness: Harness, do: Callable[[], object]) -> None:
+    """Do something when the first person is told of something."""
+
+    def look(events: Sequence[Event]) -> None:
+        if any(isinstance(event, NoticeBegun) for event in events):
+            harness.on_record = lambda _: None
+            do()
+
+    harness.on_record = look
 
 
 class TestWhatIsDue:
@@ -403,6 +414,27 @@ class TestWhatDoesNotWork:
         with pytest.raises(Exception, match="not ready"):
             swept.extend(town.sweep().run())
         assert town.account("sube46").state is AccountState.CLOSED
+
+    def test_who_was_warned_at_last_is_not_closed_because_a_reminder_was_refused(self, world: World) -> None:
+        """The gateway takes no message about the backup, also none about both; it takes the one about the password."""
+
+        class Choosy(MemoryChannel):
+            @hookimpl
+            def notice_deliver(self, request: DeliverNotice) -> DeliveryReceipt:
+                if "back up" in request.text:
+                    raise ForbiddenError("refused")
+                return super().notice_deliver(request)
+
+        world.phones.inner = Choosy()
+        harness = world.start(RENEWAL, RuleSet(name="backup", rules=(BackupDuty(),)))
+        harness.know(units=[OFFICE], persons=[AYSE])
+        sweep(harness)
+        harness.open(["o"])
+        world.clock.advance(200 * DAY)
+
+        assert said(sweep(harness)) == [("duty", "sube46"), ("warn", "sube46")]
+        assert len(world.told(AYSE)) == 1
+        assert harness.account("sube46").state is AccountState.OPEN
 
     def test_an_operation_that_waits_for_its_next_try_is_left_alone(self, town: Harness, world: World) -> None:
         world.target.faults.on("account_close", Fault.LOSE_REQUEST)
@@ -786,6 +818,44 @@ class TestRescheduling:
         sweep(back)
 
         assert back.store.schedule.rule_sets_since()["schools"] == world.clock()
+
+
+class TestWhatChangesMeanwhile:
+    """A sweep takes long. What it read at the beginning can be outdated at the end."""
+
+    @pytest.fixture(name="offices")
+    def _offices(self, world: World, monkeypatch: pytest.MonkeyPatch) -> Harness:
+        """Two offices of each of two persons, who are told of them one after the other, after the last page."""
+        monkeypatch.setattr("provisioner.core.policy.telling.PAGE", 2)
+        units = [attrs.evolve(OFFICE, code=f"o{n}", login=f"b{n}", custodian="12"[n // 2]) for n in range(4)]
+        labs = RuleSet(name="labs", rules=(RenewOrClose(days=90),), scope=Scope(kinds=frozenset({"lab"})))
+        harness = world.start(RENEWAL, labs)
+        harness.know(units=[*units, SCHOOL], persons=[AYSE, CAN])
+        sweep(harness)
+        harness.open(["s"])
+        world.clock.advance(7 * DAY)
+        harness.open([unit.code for unit in units])
+        world.clock.advance(22 * DAY)
+        sweep(harness)
+        world.clock.advance(DAY)
+        return harness
+
+    def test_who_renews_while_others_are_told_is_not_warned(self, offices: Harness, world: World) -> None:
+        other = world.start(*offices.policy.rule_sets)
+        once_told(offices, lambda: other.rotate(["b2", "b3"]))
+
+        assert said(sweep(offices)) == [("close", "okul46"), ("warn", "b0"), ("warn", "b1")]
+        assert all("b2" not in text for text in world.told(CAN))
+
+    def test_no_account_is_closed_by_a_rule_that_has_stopped_to_apply_to_its_unit(
+        self, offices: Harness, world: World
+    ) -> None:
+        """It was read before people were told, and is closed after that."""
+        other = world.start(*offices.policy.rule_sets)
+        once_told(offices, lambda: other.know(units=[attrs.evolve(SCHOOL, kind="lab")]))
+
+        assert ("close", "okul46") not in said(sweep(offices))
+        assert offices.account("okul46").state is AccountState.OPEN
 
 
 class TestOtherRules:
