@@ -87,8 +87,10 @@ class TestEveryStore:
 
         assert both(store) == ("new-1", None)
 
-    def test_can_be_replaced(self, store: SecretStore) -> None:
+    def test_can_be_replaced_and_is_not_by_the_check(self, store: SecretStore) -> None:
         store.expect_replaceable()
+
+        assert both(store) == ("former-1", None)
 
 
 @pytest.mark.usefixtures("file", "ring")

@@ -27,3 +27,5 @@ def test_later_import_writes_over_the_earlier(store: Store) -> None:
 def test_empty_import_is_no_trouble(store: Store) -> None:
     store.units.save([])
     store.persons.save([])
+
+    assert list(store.audit_log.entries()) == []

@@ -72,7 +72,8 @@ def test_many_may_make_the_same_store_at_once(url: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(make, range(8)))
 
-    Store.open(url).close()
+    with Store.open(url) as store:
+        assert list(store.audit_log.entries()) == []
 
 
 @pytest.mark.sqlite

@@ -153,12 +153,12 @@ def test_parallel_calls_stay_parallel(breaker: Breaker) -> None:
     """The lock must not be held during a call."""
     barrier = threading.Barrier(8, timeout=60)
 
-    def call() -> None:
+    def call() -> int:
         with breaker.call():
-            barrier.wait()
+            return barrier.wait()
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: call(), range(8)))
+        assert set(pool.map(lambda _: call(), range(8))) == set(range(8))
 
 
 def test_a_probe_that_is_interrupted_leaves_another_one_for_later(breaker: Breaker, clock: FakeClock) -> None:

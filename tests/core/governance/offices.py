@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ParamSpec
 
 import attrs
 
+from provisioner.core.api.errors import DeniedError
 from provisioner.core.governance.access_requests import AccessRequest
 from provisioner.core.governance.roles import Role, RoleAssignment
 from provisioner.core.governance.tokens import ApiToken
@@ -17,6 +18,17 @@ from provisioner.core.model.tokens import TokenAccess
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PROVINCE = Unit(code="46", name="Kahramanmaraş", kind="province")
 SCHOOL = Unit(code="s1", name="Okul", kind="school", parent="46")
+
+P = ParamSpec("P")
+
+
+def denied(require: Callable[P, object], *args: P.args, **more: P.kwargs) -> DeniedError | None:
+    """Return how a check denies something; ``None`` if it permits it."""
+    try:
+        require(*args, **more)
+    except DeniedError as error:
+        return error
+    return None
 
 
 def assignment(person: str, role: Role, unit: str | None = None, **more: Any) -> RoleAssignment:

@@ -255,6 +255,8 @@ class TestArchive:
         begun.record = busy
         begun.settle()
 
+        assert not isinstance(desk.events[-1], RequestArchived)
+
 
 def test_a_form_that_does_not_exist_is_named(desk: Desk) -> None:
     with pytest.raises(InputError, match="there is no request f9"):

@@ -170,7 +170,9 @@ class TestConflicts:
             policy(rule_set("one", scope(kinds=["school"])), rule_set("other", scope(kinds=["school", "branch"])))
 
     def test_two_subtrees_of_which_one_lies_in_the_other_do_not_clash(self) -> None:
-        policy(rule_set("one", scope(under=["province"])), rule_set("other", scope(under=["district"])))
+        found = policy(rule_set("one", scope(under=["province"])), rule_set("other", scope(under=["district"])))
+
+        assert who_holds(found, SCHOOL) == ["other"]
 
     def test_rules_that_hold_together_and_do_not_go_together(self) -> None:
         hater = AlsoSays(name="hater", clashes_with="one")
@@ -181,11 +183,13 @@ class TestConflicts:
     def test_rules_that_do_not_go_together_are_harmless_where_a_closer_one_takes_over(self) -> None:
         hater = AlsoSays(name="hater", clashes_with="one")
 
-        policy(
+        found = policy(
             rule_set("one"),
             rule_set("schools", scope(kinds=["school"])),
             rule_set("two", scope(kinds=["school"]), hater),
         )
+
+        assert who_holds(found, SCHOOL) == ["schools", "two"]
 
     def test_are_found_where_only_a_subtree_is_concerned(self) -> None:
         hater = AlsoSays(name="hater", clashes_with="below")

@@ -479,10 +479,14 @@ class TestClosing:
 
         assert open_sockets() == before
 
-    def test_it_may_be_closed_twice_and_without_having_been_used(self, make_directory: MakeDirectory) -> None:
-        directory = make_directory()
+    def test_it_may_be_closed_twice_and_without_having_been_used(
+        self, make_directory: MakeDirectory, open_sockets: Callable[[], set[str]]
+    ) -> None:
+        before, directory = open_sockets(), make_directory()
         directory.close()
         directory.close()
+
+        assert open_sockets() == before
 
 
 @pytest.mark.parametrize("sent", [0, 1])

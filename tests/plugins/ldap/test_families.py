@@ -76,7 +76,10 @@ class TestForeign:
         assert isinstance(families.recognised(OPENLDAP, "ldap://a"), OpenLdap)
 
     def test_a_family_of_another_package_may_be_configured(self, slapd: Slapd) -> None:
-        settings_of(slapd, family="example").verify("targets.directory")
+        settings = settings_of(slapd, family="example")
+        settings.verify("targets.directory")
+
+        assert settings.family == "example"
 
     @pytest.mark.parametrize("foreign", ["Broken"], indirect=True)
     def test_one_that_cannot_be_loaded_is_named(self) -> None:

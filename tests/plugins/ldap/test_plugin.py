@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,8 @@ def test_a_server_that_is_down_does_not_keep_the_program_from_starting(tmp_path:
         "base_dn": "dc=test",
     }
 
-    configured(tmp_path, table).close()
+    with closing(configured(tmp_path, table)) as plugins:
+        assert plugins.targets.keys() == {"directory"}
 
 
 def test_a_wrong_setting_keeps_the_program_from_starting(tmp_path: Path) -> None:

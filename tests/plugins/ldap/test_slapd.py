@@ -61,11 +61,13 @@ class TestServer:
         server.stop()
         server.stop()
 
+        assert not server.folder.exists()
+
     def test_it_may_be_started_again_empty(self) -> None:
         server = Slapd()
         for _ in range(2):
             with server, closing(Administrator(server)) as administrator:
-                administrator.add(f"uid=a,{server.base_dn}", ["account"], {})
+                administrator.add(f"uid=a,{server.base_dn}", ["account"], {})  # asserts that there is none yet
 
     def test_a_policy_that_makes_no_sense_is_reported(self) -> None:
         with pytest.raises(ConfigurationError, match="pwdFancy"), Slapd(policy={"pwdFancy": "1"}):

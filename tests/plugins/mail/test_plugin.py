@@ -131,7 +131,7 @@ class TestSessionsEnd:
     def test_the_proof_leaves_no_session(self, dovecot: Dovecot, opened: Account, mail: MailTarget) -> None:
         mail.sessions_end(end(opened, OperationKind.CREATE, OLD))
 
-        mail.sessions_end(end(opened, OperationKind.CLOSE))
+        assert mail.sessions_end(end(opened, OperationKind.CLOSE)).outcome is Outcome.UNCHANGED
 
     def test_sessions_under_another_name_are_found_before_they_are_missed(
         self, slapd: Slapd, opened: Account, make_mail: MakeMail

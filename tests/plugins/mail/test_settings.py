@@ -31,7 +31,7 @@ def settings(**table: object) -> MailSettings:
     ],
 )
 def test_what_works_is_taken(table: dict[str, object]) -> None:
-    settings(**table)
+    assert settings(**table).timeout == table.get("timeout", 10)
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def _tls_url(certificate: Path) -> Iterator[str]:
 class TestCertificates:
     def test_one_that_is_trusted_by_name_of_its_file(self, tls_url: str, certificate: Path) -> None:
         with closing(PysClient.connect(tls_url, KEY, timeout=60, ca_file=certificate)) as client:
-            client.set_password("okul", password=PASSWORD, operation="op-1")
+            assert client.set_password("okul", password=PASSWORD, operation="op-1").changed
 
     def test_one_that_is_not_trusted_is_a_misconfiguration(self, tls_url: str) -> None:
         with (

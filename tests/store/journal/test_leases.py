@@ -108,8 +108,9 @@ class TestTakingOver:
         store.write(tale.started(), tale.begun(0))
 
         clock.move(2 * MINUTE)
-
         store.write(tale.ended(0), tale.finished())
+
+        assert store.operations.get_many([tale.id])[tale.id].state is OperationState.DONE
 
     def test_process_that_died_on_this_machine_is_followed_at_once(
         self, store: Store, url: str, story: type[Story], clock: Clock
@@ -145,6 +146,8 @@ class TestTakingOver:
             other.write(tale.started())
 
         store.write(tale.started(tries=2))
+
+        assert store.operations.get_many([tale.id])[tale.id].tries == 2
 
     def test_planned_and_incomplete_operations_need_no_lease_to_be_resumable(
         self, store: Store, other: Store, story: type[Story], clock: Clock
