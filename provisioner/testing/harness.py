@@ -128,21 +128,11 @@ class Harness:
         self.stop = threading.Event()
         self.policy = policy or Policy()
         self.store = _open(file, self.clock, lease_ttl, elapsed)
-        calendar = Calendar(read=self.store.maintenance.all, now=self.clock)
-        # A clock that is moved by hours must not quarantine what failed just before.
-        self.plugins = Plugins(
-            make_breaker=lambda name: Breaker(
-                name=name,
-                now=self.clock,
-                quarantine_after=timedelta.max,
-                maintenance=calendar.maintenance,
-            ),
-            cannot=dict(cannot or {}),
-        )
-        accounts = AccountSettings(domain=NAMING.domain, plate_code="46", protected=tuple(protected))
+        self._calendar = Calendar(read=self.store.maintenance.all, now=self.clock)
+        self.plugins = Plugins(make_breaker=self._breaker, cannot=dict(cannot or {}))
         content = Configuration(
             language="en",
-            accounts=accounts,
+            accounts=AccountSettings(domain=NAMING.domain, plate_code="46", protected=tuple(protected)),
             limits=_limits(limit or MassChangeLimit()),
             authority=None if administrators is None else AuthoritySettings(administrators=tuple(administrators)),
             targets=_tables(targets, scopes or {}),
@@ -157,7 +147,7 @@ class Harness:
             load=lambda: self._load(targets, channels),
             retry=Retry(retry_policy, self.stop),
             now=self.clock,
-            calendar=calendar,
+            calendar=self._calendar,
             journal=WatchedJournal(self),
             policy=self.policy,
             takeover_wait=takeover_wait,
@@ -240,6 +230,12 @@ class Harness:
     def resume(self) -> list[Operation]:
         """Carry out what is left."""
         return self.engine.resume()
+
+    def _breaker(self, name: str) -> Breaker:
+        """Return a breaker that doesn't quarantine what failed just before the clock was moved by hours."""
+        return Breaker(
+            name=name, now=self.clock, quarantine_after=timedelta.max, maintenance=self._calendar.maintenance
+        )
 
     def _load(self, targets: Mapping[str, object], channels: Mapping[str, object]) -> None:
         for name, plugin in targets.items():
