@@ -22,12 +22,14 @@ from provisioner.core.api.errors import (
     TargetError,
 )
 from provisioner.core.model.text import Text
+from provisioner.services.keyed_requests import InterruptedRequestError
 
 #: The status of an answer for each class of errors. The class nearest to the error decides.
 _STATUSES: dict[type[BaseException], int] = {
     BusyError: HTTPStatus.CONFLICT,
     DeniedError: HTTPStatus.FORBIDDEN,
     InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    InterruptedRequestError: HTTPStatus.CONFLICT,
     NotReadyError: HTTPStatus.SERVICE_UNAVAILABLE,
     StagedError: HTTPStatus.CONFLICT,
     StoppedError: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -3,12 +3,17 @@
 Before anything is changed, the key of the request is stored. After the change, the answer is stored. If the process
 ends between the two, it is unknown whether the change was made. The request is then not carried out again: the answer
 is an error that says so, and the client has to look.
+
+A request that could not be carried out now, and for which nothing was written, is forgotten: its error says that it may
+work later. If something was written before the error, it is unknown how far the change came, as after the end of the
+process.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from http import HTTPStatus
 
 import attrs
 
@@ -17,12 +22,13 @@ from provisioner.core.model.keyed_requests import KeyedAnswer
 from provisioner.core.model.text import Text, marked
 from provisioner.services.parts import Clock
 from provisioner.store import Store
+from provisioner.store.journal.writes import noted_writes
 
 #: For how long a key is known.
 KEPT = timedelta(hours=24)
 
-#: Errors after which nothing was changed and the same request may work later. They are not kept.
-_PASSING = (NotReadyError, TargetError)
+#: Errors after which nothing was changed on a target, whatever was written.
+_UNCHANGED = (NotReadyError, TargetError)
 
 
 class InterruptedRequestError(ProvisionerError):
@@ -72,13 +78,9 @@ class KeyedRequests:
 
             BusyError: An earlier request with this key has no answer yet.
 
-            InterruptedRequestError: The process that worked on it has ended.
+            InterruptedRequestError: The process that worked on it has ended, or it broke off.
 
-            NotReadyError: Nothing was changed, and the request can be sent again with the same key.
-
-            TargetError: The same.
-
-            StoreError: The store failed.
+            StoreError: The store failed before the request was begun, or could not store the answer.
         """
         requests = self.store.keyed_requests
         earlier = requests.begin(actor, key, fingerprint, at=self.now(), keep=KEPT)
@@ -113,12 +115,19 @@ class KeyedRequests:
         self, actor: str, key: str, act: Callable[[], KeyedAnswer], refuse: Callable[[Exception], KeyedAnswer]
     ) -> KeyedAnswer:
         requests = self.store.keyed_requests
-        try:
-            answer = act()
-        except _PASSING:
-            requests.forget(actor, key)
-            raise
-        except Exception as error:
-            answer = refuse(error)
+        with noted_writes() as written:
+            try:
+                answer = act()
+            except Exception as error:
+                answer = refuse(error)
+                if _may_work_later(error, answer):
+                    if isinstance(error, _UNCHANGED) or not written.is_set():
+                        requests.forget(actor, key)
+                    return answer
         requests.answer(actor, key, answer)
         return answer
+
+
+def _may_work_later(error: Exception, answer: KeyedAnswer) -> bool:
+    """Return whether an error doesn't refuse the request itself."""
+    return isinstance(error, BusyError) or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR

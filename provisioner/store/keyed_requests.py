@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 from sqlalchemy import Row, and_, bindparam, delete, insert, select, update
 
+from provisioner.core.api.errors import StoreError
 from provisioner.core.model.keyed_requests import KeyedAnswer, KeyedRequest
 from provisioner.store.db.database import Database
 from provisioner.store.db.tables import keyed_requests
@@ -49,6 +50,8 @@ class StoredKeyedRequests:
         self._owner = owner
         self._lock = threading.Lock()
         self._under_way: set[tuple[str, str]] = set()
+        #: The requests that changed nothing and could not be forgotten.
+        self._unforgotten: set[tuple[str, str]] = set()
 
     def begin(self, actor: str, key: str, fingerprint: str, *, at: datetime, keep: timedelta) -> KeyedRequest | None:
         """Write down that a request begins, unless there is one with this key. Requests that are too old are removed.
@@ -84,9 +87,12 @@ class StoredKeyedRequests:
         with self._lock:
             with self._database.write() as connection:
                 connection.execute(_FORGET_OLD, {"now": at})
+                for place in self._unforgotten:
+                    connection.execute(_FORGET, _place(*place))
                 found = connection.execute(_READ, _place(actor, key)).first()
                 if found is None:
                     connection.execute(_ADD, row)
+            self._unforgotten.clear()
             if found is None:
                 self._under_way.add((actor, key))
         return _request(found) if found else None
@@ -111,12 +117,14 @@ class StoredKeyedRequests:
     def forget(self, actor: str, key: str) -> None:
         """Forget a request that changed nothing, so that it can be sent again.
 
-        Raises:
-
-            StoreError: The store failed. The request stays.
+        If the store fails, this process forgets it before it begins another request.
         """
-        with self._database.write() as connection:
-            connection.execute(_FORGET, _place(actor, key))
+        try:
+            with self._database.write() as connection:
+                connection.execute(_FORGET, _place(actor, key))
+        except StoreError:
+            with self._lock:
+                self._unforgotten.add((actor, key))
 
     def forget_old(self, at: datetime) -> None:
         """Forget the requests that need not be kept any longer.

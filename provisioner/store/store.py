@@ -32,6 +32,7 @@ from provisioner.store.journal.clock import StoredClock
 from provisioner.store.journal.leases import Leases
 from provisioner.store.journal.owners import new_owner
 from provisioner.store.journal.writer import Writer
+from provisioner.store.journal.writes import note_write
 from provisioner.store.keyed_requests import StoredKeyedRequests
 from provisioner.store.lazy import lazy_part
 from provisioner.store.maintenance import StoredMaintenance
@@ -233,10 +234,18 @@ class Store:
 
             LeaseLostError: The operation is no longer ours. Nothing of these events was stored.
 
-            StoreError: The store failed, or is closed. Nothing of these events was stored.
+            StoreError: The store failed, or is closed. Nothing of these events was stored, unless the answer of a
+                server to the commit was lost.
         """
-        if events:
+        if not events:
+            return
+        try:
             self._writer.write(events)
+        except StoreError:
+            if self._database.answers_get_lost:
+                note_write()
+            raise
+        note_write()
 
     @property
     def database(self) -> Database:

@@ -7,19 +7,31 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from provisioner.core.api.errors import BusyError, DeniedError, InputError, StoreError, UnavailableError
+from provisioner.core.api.errors import (
+    BusyError,
+    DeniedError,
+    InputError,
+    NotReadyError,
+    StoppedError,
+    StoreError,
+    UnavailableError,
+)
+from provisioner.core.api.events import StoreMoved
 from provisioner.core.model.keyed_requests import KeyedAnswer
 from provisioner.services.keyed_requests import KEPT, InterruptedRequestError, KeyedRequests
 from provisioner.store import Store
+from provisioner.store.db.sqlite import SqliteDatabase
 from provisioner.testing.clock import FakeClock
 
 KEY, FINGERPRINT = "key-0001", "f" * 64
 NOT_LATER = timedelta(0)
+STATUSES: dict[type[Exception], int] = {BusyError: 409, DeniedError: 403}
 
 #: Dies in the middle of a change, after it took effect.
 KILLED = """
@@ -27,6 +39,7 @@ import os, signal, sys
 from datetime import UTC, datetime
 from provisioner.services.keyed_requests import KeyedRequests
 from provisioner.store import Store
+from provisioner.store.db.sqlite import SqliteDatabase
 
 def change():
     with open(sys.argv[2], "a") as file:
@@ -44,7 +57,7 @@ def answer(text: str, status: int = 200) -> KeyedAnswer:
 
 
 def refuse(error: Exception) -> KeyedAnswer:
-    return answer(type(error).__name__, 403)
+    return answer(type(error).__name__, STATUSES.get(type(error), 500))
 
 
 @pytest.fixture(name="url")
@@ -112,12 +125,61 @@ def test_a_refusal_is_an_answer_too(send: Callable[..., KeyedAnswer]) -> None:
     assert change.count == 0
 
 
-def test_a_request_that_found_a_system_down_can_be_sent_again(send: Callable[..., KeyedAnswer]) -> None:
-    def fail() -> KeyedAnswer:
-        raise UnavailableError("the personnel system does not answer")
+@pytest.mark.parametrize(
+    "error",
+    [
+        BusyError("another process has the account"),
+        NotReadyError([UnavailableError("the directory does not answer")]),
+        StoppedError("the program was stopped"),
+        StoreError("the store is locked"),
+        UnavailableError("the personnel system does not answer"),
+        ZeroDivisionError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_request_for_which_nothing_was_done_can_be_sent_again(
+    send: Callable[..., KeyedAnswer], error: Exception
+) -> None:
+    """It got the error again for a day."""
 
-    with pytest.raises(UnavailableError):
-        send(fail)
+    def fail() -> KeyedAnswer:
+        raise error
+
+    assert send(fail).body == type(error).__name__
+    assert send(Changes()).body == "change 1"
+
+
+@pytest.mark.parametrize("error", [BusyError("no"), StoreError("no"), ZeroDivisionError()], ids=str)
+def test_a_request_that_broke_off_after_a_change_is_not_carried_out_again(
+    url: str, send: Callable[..., KeyedAnswer], error: Exception
+) -> None:
+    change = Changes()
+
+    def fail() -> KeyedAnswer:
+        with Store.open(url) as store:
+            store.write(StoreMoved(at=datetime.now(UTC), actor="a", destination="x"))
+        raise error
+
+    assert send(fail).body == type(error).__name__
+    with pytest.raises(InterruptedRequestError, match="unknown whether it took effect"):
+        send(change)
+    assert change.count == 0
+
+
+def test_a_request_that_the_failing_store_could_not_forget_can_be_sent_again(
+    send: Callable[..., KeyedAnswer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> KeyedAnswer:
+        monkeypatch.setattr(SqliteDatabase, "begin", locked)
+        raise StoreError("the store is locked")
+
+    @contextmanager
+    def locked(_: SqliteDatabase) -> Iterator[None]:
+        raise StoreError("the store is locked")
+        yield
+
+    assert send(fail).body == "StoreError"
+    monkeypatch.undo()
     assert send(Changes()).body == "change 1"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from itertools import chain, islice
 from queue import SimpleQueue
 from typing import TypeVar
@@ -336,7 +337,7 @@ class Engine:
                 if isinstance(planned, Operation):
                     yield planned
                     continue
-                pool.submit(self._carry_out, planned, failures).add_done_callback(ended.put)
+                pool.submit(copy_context().run, self._carry_out, planned, failures).add_done_callback(ended.put)
                 running += 1
                 if running == 2 * workers:
                     yield ended.get().result()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 from sqlalchemy import Column, ColumnElement, Connection, Engine, MetaData, Select
@@ -38,6 +38,9 @@ class Database(ABC):
     writer: Engine = attrs.field(init=False)
     reader: Engine = attrs.field(init=False)
     _closed: bool = attrs.field(default=False, init=False)
+
+    #: Whether a transaction that failed may have been committed, because the answer to the commit was lost.
+    answers_get_lost: ClassVar[bool] = False
 
     @property
     @abstractmethod

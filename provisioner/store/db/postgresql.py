@@ -20,7 +20,7 @@ from copy import copy
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import attrs
 import tenacity
@@ -130,6 +130,7 @@ class PostgresqlDatabase(Database):
         StoreError: The URL cannot be read, or psycopg is not installed.
     """
 
+    answers_get_lost: ClassVar[bool] = True
     _beside: PostgresqlDatabase | None = None
     _name: str = attrs.field(init=False)
     #: Whether the server was ever reached.

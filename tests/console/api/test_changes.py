@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 
+import pytest
+
+from provisioner.core.api.errors import BusyError, StoreError
+from provisioner.core.api.events import Event
 from provisioner.core.governance.roles import Role
+from provisioner.store.journal.writer import Writer
 from provisioner.testing.faults import Fault
 from tests.console.api.conftest import Program
 from tests.console.test_routes import held_run
@@ -51,6 +57,92 @@ def test_a_denial_stays_a_denial_for_its_key(office: Office, program: Callable[.
     assert service.post("/accounts/okul46/close", {"reason": "deneme"}, key=KEY).content == denied.content
     done = service.post("/accounts/okul46/close", {"reason": "deneme"})
     assert [one["state"] for one in done.json()["operations"]] == ["done"]
+
+
+def test_a_closure_for_which_the_store_had_no_room_is_made_later(
+    office: Office, program: Callable[..., Program], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer was 503 for a day, although nothing was planned."""
+
+    def fail(*_: object) -> None:
+        raise StoreError("no space is left")
+
+    asks = program(OFFICER)
+    monkeypatch.setattr(Writer, "write", fail)
+    refused = asks.post("/accounts/okul46/close", {"reason": "deneme"}, key=KEY)
+    monkeypatch.undo()
+    done = asks.post("/accounts/okul46/close", {"reason": "deneme"}, key=KEY)
+
+    assert (refused.status_code, refused.json()["class"]) == (503, "StoreError")
+    assert [one["state"] for one in done.json()["operations"]] == ["done"]
+
+
+def test_a_closure_that_another_process_prevents_is_made_later(
+    office: Office, program: Callable[..., Program], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer was 200 with an operation that did not exist."""
+
+    def fail(*_: object) -> None:
+        raise BusyError("okul46 was changed by another process")
+
+    asks = program(OFFICER)
+    monkeypatch.setattr(Writer, "write", fail)
+    refused = asks.post("/accounts/okul46/close", {"reason": "deneme"}, key=KEY)
+    monkeypatch.undo()
+    done = asks.post("/accounts/okul46/close", {"reason": "deneme"}, key=KEY)
+
+    assert (refused.status_code, refused.json()["class"]) == (409, "BusyError")
+    assert [one["state"] for one in done.json()["operations"]] == ["done"]
+
+
+@pytest.mark.parametrize("allowed", [1, 2])
+def test_a_closure_that_broke_off_is_not_made_again(
+    office: Office, program: Callable[..., Program], monkeypatch: pytest.MonkeyPatch, allowed: int
+) -> None:
+    real, writes = Writer.write, itertools.count(1)
+
+    def fail(writer: Writer, events: Sequence[Event]) -> None:
+        if next(writes) > allowed:
+            raise StoreError("no space is left")
+        real(writer, events)
+
+    asks = program(OFFICER)
+    monkeypatch.setattr(Writer, "write", fail)
+    refused = asks.post("/accounts/okul46/close", {"reason": "deneme"}, key=KEY)
+    monkeypatch.undo()
+    before = office.kinds()
+    again = asks.post("/accounts/okul46/close", {"reason": "deneme"}, key=KEY)
+
+    assert (refused.status_code, again.status_code) == (503, 409)
+    assert again.json()["class"] == "InterruptedRequestError"
+    assert office.kinds() == before
+
+
+@pytest.mark.parametrize("allowed", [0, 1])
+def test_a_continued_request_that_broke_off_is_continued_once(
+    office: Office, program: Callable[..., Program], monkeypatch: pytest.MonkeyPatch, allowed: int
+) -> None:
+    """Its operation is in the journal, so only a thread of the run writes."""
+    body = {"login": "okul46", "kind": "rotate", "reason": "unuttum"}
+    address = program(TEACHER).post("/requests", body).headers["location"].removeprefix("/api/v1")
+    program(SUPERVISOR).post(f"{address}/approve")
+    asks = program(OFFICER)
+    office.faults.on("account_rotate", Fault.CANNOT_CONNECT)
+    assert asks.post(f"{address}/execute").json()["operations"][0]["state"] == "incomplete"
+    office.faults.clear()
+    real, writes = Writer.write, itertools.count(1)
+
+    def fail(writer: Writer, events: Sequence[Event]) -> None:
+        if next(writes) > allowed:
+            raise StoreError("no space is left")
+        real(writer, events)
+
+    monkeypatch.setattr(Writer, "write", fail)
+    refused = asks.post(f"{address}/execute", key=KEY)
+    monkeypatch.undo()
+    again = asks.post(f"{address}/execute", key=KEY)
+
+    assert (refused.status_code, again.status_code) == (503, 409 if allowed else 200)
 
 
 def test_what_stays_to_do_is_told(office: Office, program: Callable[..., Program]) -> None:

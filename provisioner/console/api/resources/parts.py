@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 from litestar.params import PathParameter, QueryParameter
 from litestar.response import Response
 
 from provisioner.console.api.call import FURTHEST, LARGEST_PAGE, Call
+from provisioner.core.api.errors import BusyError
 from provisioner.core.engine.plan import Refused, Unchanged
 from provisioner.core.model import Operation
 from provisioner.documents import operation_document
@@ -28,9 +29,24 @@ Login = Annotated[str, PathParameter(min_length=1, max_length=100, description="
 
 
 def run_answer(call: Call, run: Run) -> Response[Any]:
-    """Carry a run out, and return what became of it."""
+    """Carry a run out, and return what became of it.
+
+    Raises:
+
+        BusyError: Another process has the account, and nothing was planned.
+    """
     run.wait()
+    _require_planned(call, run.ended)
     return operations_answer(call, run.ended, run.unchanged, run.refused)
+
+
+def _require_planned(call: Call, operations: Sequence[Operation]) -> None:
+    """Check that an operation is in the journal, unless another process has its account."""
+    busy = [one for one in operations if one.error and one.error.name == BusyError.__name__]
+    known = call.app.store.operations.get_many([one.id for one in busy])
+    for operation in busy:
+        if operation.error and operation.id not in known:
+            raise BusyError(operation.error.message, cure=operation.error.cure)
 
 
 def operations_answer(
