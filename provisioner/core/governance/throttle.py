@@ -64,10 +64,11 @@ class Throttle:
             return tries[0] + self._period if tries and len(tries) >= self._limit else None
 
     def _forget(self, key: Hashable, at: datetime) -> None:
+        """Forget tries that are over, and those of a clock that was ahead by more than a period."""
         tries = self._tries.get(key)
         if tries is None:
             return
-        while tries and tries[0] + self._period <= at:
+        while tries and abs(at - tries[0]) >= self._period:
             tries.popleft()
         if not tries:
             del self._tries[key]

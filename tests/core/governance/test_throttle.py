@@ -24,6 +24,20 @@ def test_a_try_too_many_waits_for_the_end_of_the_period() -> None:
     assert not throttle.try_at("a", START + PERIOD)
 
 
+def test_tries_of_a_clock_that_was_ahead_lock_nobody_out() -> None:
+    """A server begins with a wrong time and corrects it. Nobody could log in before that time, nor be forgotten."""
+    throttle = Throttle(1, PERIOD)
+    ahead = START + timedelta(days=400)
+    throttle.try_at("a", ahead)
+    throttle.try_at("b", ahead)
+    assert not throttle.try_at("a", ahead - PERIOD + timedelta(seconds=1))
+
+    assert throttle.free_at("a", START) is None
+    assert throttle.try_at("a", START)
+    assert not throttle.try_at("a", START)
+    assert list(throttle._tries) == ["a"]
+
+
 def test_a_try_that_did_not_fail_does_not_count() -> None:
     throttle = Throttle(1, PERIOD)
     throttle.try_at("a", START)
