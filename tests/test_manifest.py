@@ -479,6 +479,31 @@ class TestPersons:
 
         assert caught.value.problems[0].field == "mobile"
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            pytest.param(f'[[person]]\nid = {"9" * 5000}\nname = "Ayşe"\n', id="digits"),
+            pytest.param(f'[[person]]\nid = 0x{"f" * 5000}\nname = "Ayşe"\n', id="hexadecimal"),
+            pytest.param(f'[[person]]\nid = {"[" * 5000}1{"]" * 5000}\nname = "Ayşe"\n', id="nested"),
+        ],
+    )
+    def test_toml_that_python_cannot_read_is_refused(self, tmp_path: Path, text: str) -> None:
+        """Anybody who may upload lists can upload such a one."""
+        file = tmp_path / "people.toml"
+        file.write_text(text)
+
+        with pytest.raises(InputError):
+            read_persons(file)
+
+    def test_lines_of_toml_end_with_line_breaks_only(self, tmp_path: Path) -> None:
+        file = tmp_path / "people.toml"
+        file.write_text('[[person]]\nid = "1"\nname = "Ayşe\u2028Işık"\n\n[[person]]\nid = "2"\nname = 2\n')
+
+        with pytest.raises(InputError) as caught:
+            read_persons(file)
+
+        assert [(problem.line, problem.field) for problem in caught.value.problems] == [(5, "name")]
+
 
 @attrs.frozen
 class Counting(Known):

@@ -303,6 +303,6 @@ def load(path: Path) -> LoadedConfiguration:
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:  # the latter also for an integer of thousands of digits
+    except (OSError, ValueError, RecursionError) as error:  # also for an integer of thousands of digits, or brackets
         raise ConfigurationError("{path} cannot be read: {error}", path=path, error=toml_problem(error)) from None
     return LoadedConfiguration(file=path, content=structure(table, Configuration, "", file=path))

@@ -8,6 +8,7 @@ import re
 import shutil
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
@@ -163,7 +164,7 @@ def _until_filled(text: Iterator[str]) -> Iterator[str]:
 def _toml_rows(text: str, shape: Shape, findings: Findings) -> Iterator[Row]:
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also for an integer of thousands of digits, or as many brackets
         place = re.search(r"at line (\d+)", str(error))
         line = int(place.group(1)) if place else None
         raise findings.stop(
@@ -181,7 +182,7 @@ def _toml_rows(text: str, shape: Shape, findings: Findings) -> Iterator[Row]:
 def _table_lines(text: str, name: str, count: int) -> list[int | None]:
     """Return where each table begins. It cannot be determined if the tables are written in another way."""
     header = re.compile(rf"\s*\[\[\s*{name}\s*\]\]")
-    lines: list[int | None] = [number for number, line in enumerate(text.splitlines(), start=1) if header.match(line)]
+    lines: list[int | None] = [number for number, line in enumerate(text.split("\n"), start=1) if header.match(line)]
     return lines if len(lines) == count else [None] * count
 
 
@@ -191,7 +192,8 @@ def _strings(table: dict[str, object], line: int | None, shape: Shape, findings:
         findings.add(line, name, Text("there is no such key; the keys are {known}", known))
     values = dict.fromkeys(shape.names, "")
     for name in table.keys() & values.keys():
-        values[name] = tidy(str(table[name]))
+        with suppress(ValueError):  # an integer of thousands of digits
+            values[name] = tidy(str(table[name]))
         if not isinstance(table[name], str):
             findings.add(line, name, Text("it must be a string; write it in quotes"))
     return values

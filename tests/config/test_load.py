@@ -119,7 +119,7 @@ class TestLoad:
     def test_names_all_problems_at_once(self, file: Path) -> None:
         assert len(complaint(file, 'store = 1\ntime_zone = "Mars"\n').splitlines()) == 2
 
-    @pytest.mark.parametrize("content", [b"store = \n", b"\xff", b"x = 1" + 5000 * b"0", None])
+    @pytest.mark.parametrize("content", [b"store = \n", b"\xff", b"x = 1" + 5000 * b"0", b"x = " + 5000 * b"[", None])
     def test_of_what_cannot_be_read_names_the_file(self, file: Path, content: bytes | None) -> None:
         if content is not None:
             file.write_bytes(content)
