@@ -23,6 +23,8 @@ class Findings:
 
     file: str
     problems: list[Problem] = attrs.field(factory=list, init=False)
+    #: Whether the file seems to end too early.
+    may_be_truncated: bool = attrs.field(default=False, init=False)
     _warnings: list[Problem] = attrs.field(factory=list, init=False)
     _places: set[tuple[int | None, str]] = attrs.field(factory=set, init=False)
 

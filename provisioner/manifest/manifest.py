@@ -23,3 +23,5 @@ class Manifest(Generic[ItemT]):
     lines: Mapping[str, int | None]
     #: What may be right, and should be looked at, in the order of the lines.
     warnings: Sequence[Problem] = ()
+    #: Whether the file seems to end too early. What it lacks may be in the rest.
+    may_be_truncated: bool = False

@@ -82,6 +82,7 @@ def read_persons(path: Path, records: KnownPeople | None = None) -> Manifest[Per
         items=StagedItems(rows, PERSONS.names, _person),
         lines=StagedLines(rows),
         warnings=findings.warnings,
+        may_be_truncated=findings.may_be_truncated,
     )
 
 

@@ -151,6 +151,7 @@ def _csv_records(text: Iterator[str], findings: Findings) -> Iterator[Record]:
     if last and last[-1] not in "\r\n" and len(cells) < widest:
         short = Text("the last line is shorter than others and has no line end; the file may be truncated")
         findings.warn(reader.line_num + above, WHOLE_LINE, short)
+        findings.may_be_truncated = True
 
 
 def _until_filled(text: Iterator[str]) -> Iterator[str]:

@@ -73,7 +73,13 @@ def read_units(path: Path, naming: Naming, records: Records, *, data: bytes | No
         unit = Unit(code=code, name=name, kind=kind, parent=parent or None, login=login, custodian=custodian or None)
         units.append(unit)
         lines[code] = line
-    return Manifest(file=findings.file, items=units, lines=lines, warnings=findings.warnings)
+    return Manifest(
+        file=findings.file,
+        items=units,
+        lines=lines,
+        warnings=findings.warnings,
+        may_be_truncated=findings.may_be_truncated,
+    )
 
 
 def _look_for_doubts(rows: StagedRows, records: Records, findings: Findings) -> None:

@@ -192,14 +192,13 @@ class UnitList:
 
             NotAuthorizedError: The initiator may not do something to an account.
 
-            InputError: The list is empty and *close_missing* is set, or units can't be opened; all of them are named,
-                with their lines in the list.
+            InputError: *close_missing* is set and the list is empty or may be truncated, or units can't be opened; all
+                of them are named, with their lines in the list.
 
             TargetError: The personnel system as a whole can't be used.
         """
-        if close_missing and not listed.items:
-            empty = Text("the list has no units, so every account would be closed")
-            raise InputError([Problem(file=listed.file, field="file", message=empty)])
+        if close_missing:
+            _require_whole(listed)
         self.authority.require_for_units(initiator.actor, listed.items)
         known = self._known()
         added = [unit for unit in listed.items if unit.code not in known.units]
@@ -297,6 +296,20 @@ class UnitList:
         left = _without(others, [account for account, _ in handed_over])
         yield planned_updates(planner, left, initiator)
         yield planner.close([account for code in closing for account in known.open_accounts[code]], initiator)
+
+
+def _require_whole(listed: Manifest[Unit]) -> None:
+    """Check that units that aren't in a list are missing indeed."""
+    if not listed.items:
+        message = Text("the list has no units, so every account would be closed")
+    elif listed.may_be_truncated:
+        message = Text(
+            "the list may be truncated, so accounts would be closed by mistake; if it is complete, end its last line "
+            "with a line break"
+        )
+    else:
+        return
+    raise InputError([Problem(file=listed.file, field="file", message=message)])
 
 
 def _moving(plan: Plan, known: _Known) -> Plan:

@@ -179,6 +179,21 @@ class TestRun:
         assert answer.code == 2
         assert set(office.states().values()) == {"open"}
 
+    def test_a_list_that_was_cut_off_closes_nobody(self, office: Office, manifest: Path) -> None:
+        """The last unit that is left of it has lost its custodian, and the unit after it is missing."""
+        office.type("unit", "apply", manifest, "--yes")
+        cut = office.write("cut.csv", LIST[: LIST.index(",1002")])
+
+        answer = office.type("--json", "unit", "apply", cut, "--close-missing", "--yes")
+
+        assert answer.code == 2
+        [problem] = answer.json["error"]["items"]
+        assert problem["message"].startswith("the list may be truncated, so accounts would be closed by mistake; ")
+        assert set(office.states().values()) == {"open"}
+        whole = office.write("whole.csv", f"{cut.read_text()}\n")
+        office.type("unit", "apply", whole, "--close-missing", "--yes")
+        assert office.states()["hukuk46"] == "closed"
+
     def test_with_a_target_that_is_down_imports_nothing(self, office: Office, manifest: Path) -> None:
         office.faults("pys").on("target_check", Fault.CANNOT_CONNECT)
 

@@ -393,6 +393,15 @@ class TestManySchools:
         assert {operation.kind for operation in held} == {OperationKind.CLOSE}
         assert len(held) == 50
 
+    def test_a_list_that_ends_in_the_middle_of_a_line_closes_nobody(self, harness: Harness) -> None:
+        """It may lack fewer units than the limit allows to close."""
+        apply(harness.app, *SCHOOLS)
+        cut = attrs.evolve(listed(*SCHOOLS[:-1]), may_be_truncated=True)
+
+        with pytest.raises(InputError, match="may be truncated"):
+            harness.app.unit_list.plan(cut, close_missing=True, initiator=INITIATOR)
+        assert harness.app.unit_list.plan(cut, initiator=INITIATOR).does_nothing
+
     def test_an_opening_does_not_slip_past_the_limit(self, harness: Harness) -> None:
         """The run is held as a whole: half of a wrong list is wrong too."""
         apply(harness.app, *SCHOOLS[:50])
