@@ -11,11 +11,13 @@ from typing import Self
 
 import attrs
 
+from provisioner.core.model.classes import frozen
+
 _OWN = Path(__file__).parent
 _PLACE = re.compile(r"\{\{|\}\}|\{(\w+)[^{}]*\}")
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class Catalogue:
     """Looks up message templates in one language; what it does not know stays English.
 

@@ -45,6 +45,7 @@ from provisioner.core.api.messages import (
 )
 from provisioner.core.api.registration import PluginSettings, Registrar
 from provisioner.core.model import Account, Outcome
+from provisioner.core.model.classes import define, frozen
 from provisioner.core.model.secret import Secret
 
 _SCHEMA = """
@@ -62,7 +63,7 @@ _SELECT = "SELECT login, mail, holder, hash, enabled, attributes FROM entries"
 _PAGE = 1000
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class LocalSettings:
     """The table of a target with ``plugin = "local"``."""
 
@@ -70,7 +71,7 @@ class LocalSettings:
     database: Path
 
 
-@attrs.frozen
+@frozen
 class _LocalAccount:
     login: str
     mail: str
@@ -111,7 +112,7 @@ _Described = CreateAccount | HandOver | UpdateAccount | CompareAccount | Planned
 Change = Callable[[_LocalAccount | None], _LocalAccount | None]
 
 
-@attrs.define(eq=False)
+@define(eq=False)
 class LocalDirectory:
     """One directory file. Safe to share between threads and processes."""
 

@@ -14,6 +14,7 @@ from provisioner.config.settings import EntitlementSettings
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.engine.dispatch import DeliveryRules, OnUndelivered
 from provisioner.core.model import AccountKind
+from provisioner.core.model.classes import frozen
 from provisioner.core.model.mobile import NumberKind
 from provisioner.core.model.scope import Scope, TargetScope
 from provisioner.core.model.text import visible
@@ -23,7 +24,7 @@ from provisioner.core.policy.audience import Audience
 RULES_PLUGIN = "rules"
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class TableHead:
     """The keys of a table that are the product's own; the others are the plug-in's."""
 
@@ -59,7 +60,7 @@ def _hooks(expected_hooks: Callable[[], Sequence[str]]) -> Callable[[object, obj
     return validate
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class SystemHead(TableHead):
     """The keys of a target or channel."""
 
@@ -74,7 +75,7 @@ class Join(StrEnum):
     NOW = "now"
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class TargetHead(SystemHead):
     """A system that has the accounts."""
 
@@ -91,7 +92,7 @@ class TargetHead(SystemHead):
     join: Join = Join.NEXT_RENEWAL
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class AudienceSettings:
     """Who gets notices over the channel. Without this table, a channel that delivers no passwords sends none."""
 
@@ -116,7 +117,7 @@ class AudienceSettings:
         return Audience(persons=frozenset(self.persons), units=None if units == Scope() else units)
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class ChannelHead(SystemHead):
     """A way to bring a password to its owner."""
 
@@ -156,7 +157,7 @@ class ChannelHead(SystemHead):
         )
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class RuleSetHead(TableHead):
     """A rule set of the policy."""
 

@@ -13,10 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-import attrs
-
 from provisioner import files
 from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.model.classes import frozen
 from provisioner.core.model.secret import Secret
 
 #: What the name of a file, or of a user in the key ring, ends with where the pending secret is.
@@ -93,7 +92,7 @@ def valid_now(reference: str, folder: Path) -> Iterator[Secret]:
                 yield from filter(None, [read()])
 
 
-@attrs.frozen
+@frozen
 class SecretFile:
     """The first line of a file. The pending secret is in a file beside it."""
 
@@ -151,7 +150,7 @@ class SecretFile:
         )
 
 
-@attrs.frozen
+@frozen
 class KeyRingEntry:
     """An entry of the system's key ring. The pending secret is another entry of the same service."""
 

@@ -14,6 +14,7 @@ from attrs.validators import ge, le, matches_re
 from provisioner.config.oidc import ClaimMeaning, OidcSettings
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model import AccountKind
+from provisioner.core.model.classes import frozen
 from provisioner.core.model.identifiers import name_objection
 from provisioner.core.model.log_ins import LogInWay
 from provisioner.core.model.mass_change import MassChangeLimit
@@ -32,7 +33,7 @@ def are_names(_: object, __: object, value: Iterable[str]) -> None:
             raise ConfigurationError("{name} cannot be a name: {reason}", name=visible(name), reason=objection)
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class AccountSettings:
     """How accounts are named, and which of them are protected."""
 
@@ -71,7 +72,7 @@ class AccountSettings:
         return Naming(domain=self.domain, domain_of_kind=self.domain_of_kind)
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class BreakerSettings:
     """When a target or channel that keeps failing is quarantined."""
 
@@ -88,7 +89,7 @@ class BreakerSettings:
 _LIMIT = MassChangeLimit()
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class LimitSettings:
     """Which runs are held until someone releases them."""
 
@@ -111,7 +112,7 @@ class LimitSettings:
         )
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class NoticeSettings:
     """When warnings and reminders are sent."""
 
@@ -133,7 +134,7 @@ class NoticeSettings:
         return QuietHours.parse(self.quiet_hours)
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class AuthoritySettings:
     """Who may do what. Without this table, nothing is denied to anybody."""
 
@@ -164,7 +165,7 @@ def _web_address(_: object, __: object, value: str) -> None:
         raise ConfigurationError("it is not the address of a site", cure="write it as https://console.example.gov.tr")
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class ConsoleSettings:
     """The console: the pages that ``provisioner console serve`` serves."""
 
@@ -244,7 +245,7 @@ def _listening_place(_: object, attribute: attrs.Attribute[Any], value: str) -> 
 _LAST_PORT = 65535
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class WorkerSettings:
     """When ``provisioner worker`` does what, and where it tells of its health."""
 
@@ -275,7 +276,7 @@ class WorkerSettings:
         return _times(self.reconcile_at)
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class EntitlementSettings:
     """An entitlement: a group, role or right of a target, and the accounts that have it. Other accounts lose it."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import attrs
 
 from provisioner.config.early import configuration_file
+from provisioner.core.model.classes import frozen
 from provisioner.core.model.secret import Secret
 
 
@@ -18,7 +19,7 @@ def default_folder() -> Path:
     return Path(configuration_file(None)).absolute().parent
 
 
-@attrs.frozen
+@frozen
 class StoreAddress:
     """Where a store is, and what is needed to open it."""
 

@@ -52,10 +52,11 @@ from provisioner.core.api.messages import (
 )
 from provisioner.core.api.registration import PluginSettings, Registrar
 from provisioner.core.model import OperationKind, Outcome, Person, Unit
+from provisioner.core.model.classes import define, frozen
 from provisioner.core.model.secret import Secret
 
 
-@attrs.frozen
+@frozen
 class _MemoryAccount:
     """One account as the target has it."""
 
@@ -159,7 +160,7 @@ def _listed(login: str, entry: _MemoryAccount) -> ListedAccount:
     )
 
 
-@attrs.define(eq=False)
+@define(eq=False)
 class MemoryTarget:
     """A directory in memory. Safe to share between threads.
 
@@ -297,7 +298,7 @@ class MemoryTarget:
                 self._entries[login] = former
 
 
-@attrs.frozen
+@frozen
 class MemoryMessage:
     """A message with a password on a phone in memory."""
 
@@ -308,7 +309,7 @@ class MemoryMessage:
     replaces_earlier: bool
 
 
-@attrs.frozen
+@frozen
 class MemoryNotice:
     """A message without any secret on a phone in memory."""
 
@@ -317,7 +318,7 @@ class MemoryNotice:
     text: str
 
 
-@attrs.define(eq=False)
+@define(eq=False)
 class MemoryChannel:
     """Phones in memory. Safe to share between threads."""
 

@@ -61,6 +61,7 @@ from typing import ClassVar, Self
 import attrs
 
 from provisioner.core.model import StepError
+from provisioner.core.model.classes import frozen
 from provisioner.core.model.text import Text, Texts, marked, storable
 
 #: The longest pause that a target can request.
@@ -107,7 +108,7 @@ class PluginError(ConfigurationError):
     """A plug-in can't be loaded or violates the contract of the hooks."""
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Problem:
     """One problem of the input, and its place."""
 
@@ -157,7 +158,7 @@ class DeniedError(ProvisionerError):
     """The rules forbid it: authority, a missing access request, a clearance, a protected account."""
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Denial:
     """The reason why an actor may not do something."""
 
@@ -166,7 +167,7 @@ class Denial:
     cure: Text
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Denied:
     """One denied action."""
 

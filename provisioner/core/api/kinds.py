@@ -19,6 +19,7 @@ from provisioner.core.api.messages import (
     UpdateAccount,
 )
 from provisioner.core.model import Action, OperationKind, TargetState
+from provisioner.core.model.classes import frozen
 
 
 class OfficerRight(Enum):
@@ -36,7 +37,7 @@ class OfficerRight(Enum):
     NEVER = auto()
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class KindSpec:
     """The properties of a kind of operation."""
 

@@ -13,13 +13,14 @@ from typing import Self
 import attrs
 
 from provisioner.core.model import Account, OperationKind, Outcome, Person, Unit
+from provisioner.core.model.classes import frozen
 from provisioner.core.model.masking import OPAQUE
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
 from provisioner.core.model.validators import require_utc
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Entitlements:
     """The entitlements of an account on one target, as far as the configuration manages them.
 
@@ -33,7 +34,7 @@ class Entitlements:
     withdrawn: frozenset[str] = frozenset()
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class CreateAccount:
     """Ensure that the account exists, is enabled and has this secret."""
 
@@ -50,7 +51,7 @@ class CreateAccount:
     parent: Unit | None = None
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class CloseAccount:
     """Ensure that nobody can log in to the account."""
 
@@ -61,7 +62,7 @@ class CloseAccount:
     entitlements: Entitlements = Entitlements()
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class RotateSecret:
     """Set a new secret and change nothing else."""
 
@@ -71,7 +72,7 @@ class RotateSecret:
     secret: Secret
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class HandOver:
     """Set a new holder and a new secret in one step."""
 
@@ -88,7 +89,7 @@ class HandOver:
     parent: Unit | None = None
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class UpdateAccount:
     """Bring the attributes and entitlements of an account up to date. The secret and the state stay as they are."""
 
@@ -102,7 +103,7 @@ class UpdateAccount:
     parent: Unit | None = None
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class RenameAccount:
     """Bring the container of an account up to date. The login, the secret and the state stay as they are."""
 
@@ -115,7 +116,7 @@ class RenameAccount:
     entitlements: Entitlements = Entitlements()
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class DeleteAccount:
     """Delete the account completely."""
 
@@ -124,7 +125,7 @@ class DeleteAccount:
     unit: Unit
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class EndSessions:
     """End the open sessions of the account, and empty the caches that know it."""
 
@@ -144,7 +145,7 @@ class EndSessions:
     secret: Secret | None = None
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class ProbeSessions:
     """Return how many sessions the account has open."""
 
@@ -157,7 +158,7 @@ class ProbeSessions:
 AccountChange = CreateAccount | CloseAccount | RotateSecret | HandOver | UpdateAccount | RenameAccount | DeleteAccount
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class PlannedChange:
     """A change of an account that is planned and not started."""
 
@@ -173,7 +174,7 @@ class PlannedChange:
     parent: Unit | None = None
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class ProbeAccount:
     """Return the state of the account."""
 
@@ -185,12 +186,12 @@ class ProbeAccount:
     planned: PlannedChange | None = None
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class CheckTarget:
     """Check that the target works, and return what it can do."""
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class SetCredential:
     """Set a new secret for the product's own account on the target."""
 
@@ -198,21 +199,21 @@ class SetCredential:
     secret: Secret
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class ProbeCredential:
     """Return whether a secret logs in to the product's own account on the target."""
 
     secret: Secret
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class CheckChannel:
     """Check that the channel works and can reach these people."""
 
     recipients: tuple[Person, ...] = ()
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class DeliverSecret:
     """Send the secret to its owner."""
 
@@ -233,7 +234,7 @@ class DeliverSecret:
     unit: Unit | None = None
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class DeliverNotice:
     """Send a message without any secret to a person."""
 
@@ -247,7 +248,7 @@ class DeliverNotice:
     shorter: tuple[str, ...] = ()
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class DeliverNoticeBatch:
     """Send several messages without any secret, in one request."""
 
@@ -255,7 +256,7 @@ class DeliverNoticeBatch:
     notices: tuple[DeliverNotice, ...]
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class ProbeDelivery:
     """Return the state of a message that was sent, or whose answer was lost."""
 
@@ -266,7 +267,7 @@ class ProbeDelivery:
     reference: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class FindPerson:
     """Find a person."""
 
@@ -274,7 +275,7 @@ class FindPerson:
     person_id: str
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class ChooseLogin:
     """Choose the login of the account of a unit, or of a person in it."""
 
@@ -283,7 +284,7 @@ class ChooseLogin:
     person: Person | None = None
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Receipt:
     """The result of a call that changes an account.
 
@@ -325,7 +326,7 @@ ENTITLEMENTS = "entitlements"
 CONTAINER = "container"
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class AttributeChange:
     """What a planned change would do to one attribute of an existing account, or to its entitlements."""
 
@@ -362,7 +363,7 @@ class AttributeChange:
         return not self.removes and not self.adds
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class AccountReport:
     """The result of a probe."""
 
@@ -381,7 +382,7 @@ class AccountReport:
     spellings: tuple[str, ...] = ()
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class SessionsReport:
     """The open sessions of an account."""
 
@@ -389,12 +390,12 @@ class SessionsReport:
     count: int = attrs.field(validator=attrs.validators.ge(0))
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class ListAccounts:
     """List the accounts of the target."""
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class ListedAccount:
     """An account in the list of a target."""
 
@@ -425,7 +426,7 @@ class ListedAccount:
             yield from ((name, value) for value in others)
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class AccountPage:
     """A part of the list of a target's accounts."""
 
@@ -434,7 +435,7 @@ class AccountPage:
     is_last: bool = False
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class CompareAccount:
     """Compare a listed account with what an update would write."""
 
@@ -449,7 +450,7 @@ class CompareAccount:
     parent: Unit | None = None
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class AccountComparison:
     """The result of the comparison of a listed account."""
 
@@ -457,7 +458,7 @@ class AccountComparison:
     changes: tuple[AttributeChange, ...] = ()
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Capabilities:
     """What a target can do, as it declares at run time.
 
@@ -482,7 +483,7 @@ class Capabilities:
     facts: Mapping[str, str] = attrs.field(factory=dict)
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class PasswordLimits:
     """The password requirements of a target, as far as they are known."""
 
@@ -494,7 +495,7 @@ class PasswordLimits:
     maximum_age: int | None = None
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class TargetReport:
     """The result of the check of a target that works."""
 
@@ -509,7 +510,7 @@ class TargetReport:
     foresees: bool = False
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class CredentialReport:
     """Which servers of a target accept a secret of the product's own account. Each server is in one of the two."""
 
@@ -517,7 +518,7 @@ class CredentialReport:
     refused_by: tuple[str, ...] = ()
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class ChannelReport:
     """The result of the check of a channel that works."""
 
@@ -541,7 +542,7 @@ class DeliveryState(StrEnum):
     UNKNOWN = "unknown"
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class DeliveryReceipt:
     """What a channel returns for one message."""
 
@@ -559,7 +560,7 @@ class DeliveryReceipt:
     parts: tuple[str, ...] = ()
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class NoticeBatchReceipt:
     """What a channel returns for several notices."""
 
@@ -568,7 +569,7 @@ class NoticeBatchReceipt:
     receipts: Mapping[str, DeliveryReceipt]
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class CharacterClass:
     """A set of characters of which a password needs a minimum number."""
 
@@ -577,7 +578,7 @@ class CharacterClass:
     at_least: int = attrs.field(default=1, validator=attrs.validators.ge(0))
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class PasswordPolicy:
     """Password requirements, for generating and checking passwords.
 
@@ -605,7 +606,7 @@ class Passage(StrEnum):
     STARTING = "starting"
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class AskClearance:
     """Ask whether a person may leave or start."""
 
@@ -613,7 +614,7 @@ class AskClearance:
     passage: Passage
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class ClearanceBlock:
     """One thing that prevents a person from leaving or starting."""
 
@@ -624,7 +625,7 @@ class ClearanceBlock:
     cure: Text
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class AuthorizeOperation:
     """Ask whether an actor may do this to this account now."""
 
@@ -645,7 +646,7 @@ class AuthorizeOperation:
     asked_by: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class CliCommand:
     """A further command of the command line."""
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from provisioner.core.model import MessageState
+from provisioner.core.model.classes import frozen
 
 #: The timeout of a request, for plug-ins that name none.
 LONGEST_CALL = timedelta(seconds=30)
@@ -25,7 +26,7 @@ class Structure(Protocol):
         """Return an instance of *cls*, or raise ConfigurationError with the file and the path of each problem."""
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Section:
     """One configured target, channel or rule set: the table ``[targets.NAME]``, and so on."""
 
@@ -54,7 +55,7 @@ class Section:
         return self._structure(self.table, cls, self.place)
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class PluginSettings:
     """The configuration of one plug-in."""
 

@@ -17,10 +17,11 @@ import attrs
 
 from provisioner.core.api.errors import DailyLimitError, StoreError
 from provisioner.core.engine.ports import MessageCounts
+from provisioner.core.model.classes import define, frozen
 from provisioner.core.model.days import utc_now
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Allowances:
     """How many messages the channels may send.
 
@@ -121,7 +122,7 @@ class Allowances:
         return error
 
 
-@attrs.define(eq=False)
+@define(eq=False)
 class Reservation:
     """A place for one message on one channel. Used by one thread, as a context manager.
 

@@ -9,6 +9,7 @@ import attrs
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.api.messages import Entitlements
 from provisioner.core.model import Account, OperationKind, TargetState, Unit
+from provisioner.core.model.classes import frozen
 from provisioner.core.model.scope import TargetScope
 from provisioner.core.model.unit_paths import UnitLookup, with_all_above
 
@@ -16,7 +17,7 @@ from provisioner.core.model.unit_paths import UnitLookup, with_all_above
 MAY_BE_OPEN = frozenset({TargetState.OPEN, TargetState.INCOMPLETE, TargetState.UNPROVED})
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class EntitlementRule:
     """Which accounts have an entitlement on a target."""
 
@@ -26,7 +27,7 @@ class EntitlementRule:
     scope: TargetScope = attrs.Factory(TargetScope)
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Desired:
     """The desired state of one account while it is open."""
 
@@ -125,7 +126,7 @@ class Desired:
         }
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class DesiredState:
     """Determines the desired state of accounts from the configuration and the tree of units.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from provisioner.core.api.errors import EarlierMessageError
+from provisioner.core.model.classes import frozen
 from provisioner.core.model.deliveries import MessageState, PasswordDelivery, failures
 from provisioner.core.model.mobile import NumberKind
 
@@ -31,7 +32,7 @@ class OnUndelivered(StrEnum):
     RENEW = "renew"
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class DeliveryRules:
     """What holds for the messages of one channel."""
 
@@ -44,7 +45,7 @@ class DeliveryRules:
     report_within: timedelta = timedelta(hours=24)
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Dispatch:
     """What follows for a new message from the earlier ones of the same account.
 

@@ -37,6 +37,7 @@ from provisioner.core.engine.recorder import OperationRecorder
 from provisioner.core.engine.waiting import Obstacle, obstacle
 from provisioner.core.gateways.maintenance import Calendar, OperationPutOff
 from provisioner.core.model import Account, AccountState, Operation, OperationState
+from provisioner.core.model.classes import define
 
 log = Logger(__name__)
 
@@ -51,7 +52,7 @@ WORKERS_PER_CALL = 8
 MOST_WORKERS = 64
 
 
-@attrs.define(eq=False, kw_only=True)
+@define(eq=False, kw_only=True)
 class Engine:
     """Carries out operations, several at the same time, and never two on one account.
 

@@ -21,10 +21,11 @@ from provisioner.core.engine.limits import (
 from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.engine.ports import HeldRecords, Recorder
 from provisioner.core.model import Operation, OperationState
+from provisioner.core.model.classes import frozen
 from provisioner.core.model.text import Text
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Holds:
     """Records held runs, and what happens to them.
 

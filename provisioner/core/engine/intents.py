@@ -19,10 +19,11 @@ from provisioner.core.api.messages import Entitlements
 from provisioner.core.engine.people import LookUp
 from provisioner.core.engine.plan import PlannedOperation, Refused, is_delivered, was_refused
 from provisioner.core.model import Account, Operation, OperationKind, OperationState, Unit
+from provisioner.core.model.classes import frozen
 from provisioner.core.model.text import Text
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Place:
     """Where an operation changes an account, and its entitlements there afterwards, by target."""
 
@@ -40,7 +41,7 @@ class Place:
     parent: Unit | None = None
 
 
-@attrs.frozen
+@frozen
 class Intent:
     """The requested change of one account."""
 

@@ -9,8 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-import attrs
-
 from provisioner.core.api.errors import StagedError
 from provisioner.core.api.events import Event
 from provisioner.core.api.kinds import KINDS
@@ -23,6 +21,7 @@ from provisioner.core.model import (
     StepError,
     TargetState,
 )
+from provisioner.core.model.classes import frozen
 from provisioner.core.model.mass_change import MassChangeLimit
 
 #: Used instead of the name of a target.
@@ -31,7 +30,7 @@ IN_TOTAL = ""
 _MAY_BE_OPEN = frozenset({AccountState.OPEN, AccountState.INCOMPLETE})
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Share:
     """How many accounts would be closed or deleted, including recent closures."""
 
@@ -42,7 +41,7 @@ class Share:
     out_of: int
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class HeldRun:
     """A run that was held as a whole, before anything was changed."""
 
@@ -78,7 +77,7 @@ class HeldRun:
         )
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class RunHeld(Event):
     """A run was held. The events that follow record its operations."""
 
@@ -87,7 +86,7 @@ class RunHeld(Event):
     run: HeldRun
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class RunReleased(Event):
     """A held run was released. Its pending operations are planned again."""
 
@@ -97,7 +96,7 @@ class RunReleased(Event):
     reason: str
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class RunDiscarded(Event):
     """A held run was discarded. Its pending operations have failed."""
 
@@ -109,7 +108,7 @@ class RunDiscarded(Event):
     error: StepError
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class OperationHeld(Event):
     """A planned operation that was not started was held with its run."""
 
@@ -119,7 +118,7 @@ class OperationHeld(Event):
     error: StepError
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Guard:
     """Compares runs with the limit.
 

@@ -15,6 +15,7 @@ from passlib import pwd
 
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.api.messages import CharacterClass, PasswordPolicy
+from provisioner.core.model.classes import frozen
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
 
@@ -91,7 +92,7 @@ def _combine_classes(policies: Sequence[PasswordPolicy], excluded: set[str]) -> 
     )
 
 
-@attrs.frozen
+@frozen
 class PasswordMaker:
     """Generates passwords from one policy.
 

@@ -16,12 +16,13 @@ from provisioner.core.api.errors import (
 from provisioner.core.api.messages import FindPerson
 from provisioner.core.gateways.retrying import Retry
 from provisioner.core.model import Person
+from provisioner.core.model.classes import define, frozen
 
 #: The number of simultaneous look-ups.
 PARALLEL = 8
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class LookUp:
     """The result of a look-up."""
 
@@ -51,7 +52,7 @@ def _is_of_all(error: TargetError) -> bool:
     return isinstance(error, MisconfiguredError) or (isinstance(error, UnavailableError) and not error.reached)
 
 
-@attrs.define(eq=False)
+@define(eq=False)
 class People:
     """Looks up persons with the hook ``person_find``, and last in the store.
 

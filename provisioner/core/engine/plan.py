@@ -22,6 +22,7 @@ from provisioner.core.model import (
     Person,
     Unit,
 )
+from provisioner.core.model.classes import frozen
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
 
@@ -37,7 +38,7 @@ def is_service(actor: str) -> bool:
     return actor.startswith(SERVICE_ACTOR)
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class PlannedOperation:
     """One operation with everything that is needed to carry it out."""
 
@@ -229,7 +230,7 @@ def is_delivered(operation: Operation) -> bool:
     return KINDS[operation.kind].delivers and only_sessions_left(operation)
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Initiator:
     """Who requested something, and why."""
 
@@ -242,7 +243,7 @@ class Initiator:
     request: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Unchanged:
     """An account that needs no change."""
 
@@ -250,7 +251,7 @@ class Unchanged:
     reason: Text
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Refused:
     """An account that can't be changed at present. The rest of the plan is carried out."""
 
@@ -261,7 +262,7 @@ class Refused:
     cure: Text
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Plan:
     """What a run would do."""
 

@@ -32,11 +32,12 @@ from provisioner.core.model import (
     StepError,
     TargetState,
 )
+from provisioner.core.model.classes import define
 
 EventT = TypeVar("EventT", bound=Event)
 
 
-@attrs.define(eq=False)
+@define(eq=False)
 class OperationRecorder:
     """Writes the events of one operation into the journal. Used by the thread that carries it out.
 

@@ -28,11 +28,12 @@ from provisioner.core.engine.plan import PlannedOperation, is_delivered
 from provisioner.core.engine.recorder import OperationRecorder
 from provisioner.core.gateways.gateway import DELIVER, Channel
 from provisioner.core.model import MessageState, Outcome, PasswordDelivery, Step
+from provisioner.core.model.classes import define
 from provisioner.core.model.mobile import NumberKind
 from provisioner.core.model.secret import Secret
 
 
-@attrs.define(eq=False)
+@define(eq=False)
 class SecretDelivery:
     """Delivers the new password of one account.
 

@@ -66,6 +66,7 @@ from provisioner.core.gateways.breaker import Breaker
 from provisioner.core.gateways.maintenance import Maintenance
 from provisioner.core.gateways.plugin_code import ForeignError, contained
 from provisioner.core.model import Account, Person, mobile
+from provisioner.core.model.classes import define, frozen
 from provisioner.core.model.masking import mask, mask_all, masked
 from provisioner.core.model.text import Text
 
@@ -117,7 +118,7 @@ CHECKS = frozenset({"target_check", "channel_check"})
 MUTATING = frozenset({*HOOKS.values(), SESSIONS, SET_CREDENTIAL, "secret_deliver", "notice_deliver", BATCH})
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class PluginOrigin:
     """The origin of a plug-in."""
 
@@ -128,7 +129,7 @@ class PluginOrigin:
     version: str
 
 
-@attrs.define(eq=False, kw_only=True)
+@define(eq=False, kw_only=True)
 class Gateway:
     """One target or channel, and what applies to each call of it."""
 
@@ -303,7 +304,7 @@ class Gateway:
         return error
 
 
-@attrs.define(eq=False, kw_only=True)
+@define(eq=False, kw_only=True)
 class Target(Gateway):
     """One configured instance of a target plug-in, with a typed method for each hook."""
 
@@ -417,7 +418,7 @@ class Target(Gateway):
         return self.report
 
 
-@attrs.define(eq=False, kw_only=True)
+@define(eq=False, kw_only=True)
 class Channel(Gateway):
     """One configured channel, with a typed method for each hook.
 

@@ -12,6 +12,7 @@ from provisioner.core.api.errors import InMaintenanceError, StoreError
 from provisioner.core.api.events import Event
 from provisioner.core.api.logs import Logger
 from provisioner.core.model import StepError
+from provisioner.core.model.classes import define, frozen
 
 log = Logger(__name__)
 
@@ -19,7 +20,7 @@ log = Logger(__name__)
 REFRESH = timedelta(seconds=5)
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Maintenance:
     """The maintenance of one target or channel."""
 
@@ -43,7 +44,7 @@ class Maintenance:
         return error
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class MaintenanceBegan(Event):
     """The maintenance of a target or channel started, or its end was changed."""
 
@@ -55,7 +56,7 @@ class MaintenanceBegan(Event):
     reason: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class MaintenanceEnded(Event):
     """The maintenance of a target or channel ended early. Operations that wait for it can continue."""
 
@@ -65,7 +66,7 @@ class MaintenanceEnded(Event):
     target: str
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class OperationPutOff(Event):
     """An operation in the journal waits for the end of a maintenance, or until an earlier password can't arrive.
 
@@ -78,7 +79,7 @@ class OperationPutOff(Event):
     error: StepError
 
 
-@attrs.define(eq=False, kw_only=True)
+@define(eq=False, kw_only=True)
 class Calendar:
     """Returns which targets and channels are in maintenance now. Threads can share it.
 

@@ -15,11 +15,12 @@ import attrs
 import tenacity
 
 from provisioner.core.api.errors import TargetError, ThrottledError
+from provisioner.core.model.classes import define, frozen
 
 ResultT = TypeVar("ResultT")
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class RetryPolicy:
     """The number, frequency and total time of attempts.
 
@@ -50,7 +51,7 @@ def _retryable(error: BaseException) -> bool:
     return isinstance(error, TargetError) and error.retryable
 
 
-@attrs.define(eq=False)
+@define(eq=False)
 class Retry:
     """Calls a function until it succeeds, the policy is exhausted or the program is stopped.
 

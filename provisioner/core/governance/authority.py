@@ -20,6 +20,7 @@ from provisioner.core.governance.ports import AuthorityRecords
 from provisioner.core.governance.read_once import RecordsReadOnce
 from provisioner.core.governance.roles import ActedForAnother, EffectiveRole, Role, RoleAssignment
 from provisioner.core.model import Operation, Unit
+from provisioner.core.model.classes import define
 from provisioner.core.model.text import Text
 from provisioner.core.model.unit_paths import covering
 
@@ -35,7 +36,7 @@ _WRITERS = frozenset({Role.OFFICER, Role.ADMINISTRATOR})
 GrantsOf = Callable[[str], Sequence[RoleAssignment]]
 
 
-@attrs.define(eq=False, kw_only=True)
+@define(eq=False, kw_only=True)
 class Authority:
     """Decides who may do what.
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import attrs
-
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import AskClearance, ClearanceBlock, Passage
 from provisioner.core.engine.ports import Records
 from provisioner.core.governance.ports import Endings
 from provisioner.core.model import AccountKind, AccountState, TargetState, Unit
+from provisioner.core.model.classes import define
 from provisioner.core.model.text import Text
 
 
-@attrs.define(eq=False)
+@define(eq=False)
 class HandoverDuties:
     """A person can't leave while holding a unit's account, or start without having received the account of the post.
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 import attrs
 
 from provisioner.core.api.events import Event
+from provisioner.core.model.classes import frozen
 
 
 class IncidentState(StrEnum):
@@ -25,7 +26,7 @@ class IncidentStep(StrEnum):
     RESOLVED = "trouble_resolved"
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Incident:
     """One incident: a report of a problem with a login."""
 
@@ -52,7 +53,7 @@ class Incident:
         return attrs.evolve(self, state=IncidentState.RESOLVED, resolution=resolution, revision=self.revision + 1)
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class IncidentEvent(Event):
     """A change of an incident."""
 
@@ -61,21 +62,21 @@ class IncidentEvent(Event):
     trouble: Incident
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class IncidentReported(IncidentEvent):
     """A person reported a problem with a login."""
 
     kind = IncidentStep.REPORTED.value
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class IncidentEscalated(IncidentEvent):
     """The incident was passed to the unit above."""
 
     kind = IncidentStep.ESCALATED.value
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class IncidentResolved(IncidentEvent):
     """The incident was resolved."""
 

@@ -31,6 +31,7 @@ from provisioner.core.model import (
     StepError,
     Unit,
 )
+from provisioner.core.model.classes import define, frozen
 from provisioner.core.model.text import Text, Texts
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ _PAGE = 500
 READERS = frozenset({Role.OFFICER, Role.ADMINISTRATOR})
 
 
-@attrs.frozen
+@frozen
 class _Kind:
     """The personal data in one kind of record."""
 
@@ -93,7 +94,7 @@ AnyT = TypeVar("AnyT")
 RecordT = TypeVar("RecordT", Unit, Account, Person, Handover, AccessRequest, Incident)
 
 
-@attrs.define(eq=False)
+@define(eq=False)
 class Privacy:
     """Masks personal data in records that one person reads, if that person may not read it.
 

@@ -6,19 +6,18 @@ from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
 from typing import Self
 
-import attrs
-
 from provisioner.core.api.errors import ConfigurationError, Denial
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import AuthorizeOperation
 from provisioner.core.model import Account
+from provisioner.core.model.classes import define, frozen
 from provisioner.core.model.text import Text
 
 #: The characters of a pattern: those of logins, and those of shell patterns.
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-*?[]!")
 
 
-@attrs.frozen
+@frozen
 class Pattern:
     """A login, or a shell pattern of logins, with or without a domain."""
 
@@ -63,7 +62,7 @@ class Pattern:
         )
 
 
-@attrs.define(eq=False)
+@define(eq=False)
 class ProtectedAccounts:
     """Denies every operation on protected accounts to all actors.
 

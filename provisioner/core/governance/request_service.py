@@ -33,12 +33,13 @@ from provisioner.core.governance.access_requests import (
 from provisioner.core.governance.ports import AccessRequestRecords
 from provisioner.core.governance.request_authority import RequestAuthority
 from provisioner.core.model import Account, OperationKind, OperationState, Person
+from provisioner.core.model.classes import define, frozen
 from provisioner.core.model.text import Text
 
 RequestEventT = TypeVar("RequestEventT", bound=RequestEvent)
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class AccessRequestDraft:
     """The content of a new access request."""
 
@@ -55,7 +56,7 @@ class AccessRequestDraft:
     scan_sha256: str | None = None
 
 
-@attrs.define(eq=False, kw_only=True)
+@define(eq=False, kw_only=True)
 class RequestService:
     """The rules of access requests.
 

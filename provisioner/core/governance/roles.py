@@ -6,9 +6,8 @@ from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 
-import attrs
-
 from provisioner.core.api.events import Event
+from provisioner.core.model.classes import frozen
 
 
 class Role(StrEnum):
@@ -26,7 +25,7 @@ class Role(StrEnum):
     PERSONNEL_OFFICE = "personnel_office"
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class RoleAssignment:
     """One person's role."""
 
@@ -51,7 +50,7 @@ class RoleAssignment:
         return self.unit is None or self.unit in path
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class EffectiveRole:
     """The role by which a person acts."""
 
@@ -60,7 +59,7 @@ class EffectiveRole:
     delegator: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Granted(Event):
     """A person was assigned a role, permanently or by delegation."""
 
@@ -69,7 +68,7 @@ class Granted(Event):
     grant: RoleAssignment
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Revoked(Event):
     """A role was revoked."""
 
@@ -78,7 +77,7 @@ class Revoked(Event):
     grant: RoleAssignment
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class ActedForAnother(Event):
     """An operation was requested by a delegate. The delegator is accountable for it (003 m.10)."""
 

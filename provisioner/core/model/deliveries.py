@@ -14,6 +14,7 @@ from itertools import takewhile
 
 import attrs
 
+from provisioner.core.model.classes import frozen
 from provisioner.core.model.mobile import NumberKind
 from provisioner.core.model.validators import require_utc
 
@@ -90,7 +91,7 @@ def of_parts(states: Iterable[MessageState | None]) -> MessageState | None:
 _RANKS = {state: rank for rank, state in enumerate(MessageState)}
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class PasswordDelivery:
     """One message with a password."""
 

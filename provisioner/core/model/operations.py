@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import attrs
 
+from provisioner.core.model.classes import frozen
 from provisioner.core.model.text import Text, as_text
 from provisioner.core.model.validators import require_utc
 
@@ -64,7 +65,7 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class StepError:
     """Why a step or an operation failed, as it is stored. A message may be a sentence."""
 
@@ -74,7 +75,7 @@ class StepError:
     cure: Text = attrs.field(default=Text(""), converter=as_text)
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Step:
     """One call of a hook of one target or channel for one operation."""
 
@@ -91,7 +92,7 @@ class Step:
     reference: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Operation:
     """One change of one account, from plan to end."""
 
@@ -121,7 +122,7 @@ class Operation:
     error: StepError | None = None
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Handover:
     """The record of a handover, for both persons (000 m.5/e; 003 m.12/4).
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import attrs
-
 from provisioner.core.model.accounts import Account, AccountKind, Unit
+from provisioner.core.model.classes import frozen
 
 #: How specific a scope is for a unit; the larger value is more specific.
 Specificity = tuple[int, bool]
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Scope:
     """The units to which a rule set or a target applies."""
 
@@ -38,7 +37,7 @@ class Scope:
         return (max(depths), bool(self.kinds)) if depths else None
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class TargetScope:
     """The accounts that exist on a target, or whose passwords a channel delivers."""
 

@@ -22,6 +22,8 @@ from typing import Protocol, Self
 
 import attrs
 
+from provisioner.core.model.classes import frozen
+
 #: The maximum number of characters of a stored value.
 LONGEST_VALUE = 2000
 
@@ -51,7 +53,7 @@ class Translator(Protocol):
         """Return the plural form for *count* in that language, or else the English one."""
 
 
-@attrs.frozen
+@frozen
 class Text:
     """An English template and the values of its placeholders.
 
@@ -110,7 +112,7 @@ class Text:
         return self.template and catalogue.gettext(self.template)
 
 
-@attrs.frozen
+@frozen
 class CountedText(Text):
     """A message about a number of things, with a template for one and another for more."""
 

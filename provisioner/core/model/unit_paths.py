@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Iterable, Mapping
 from typing import Protocol
 
-import attrs
-
 from provisioner.core.model import Unit
+from provisioner.core.model.classes import frozen
 
 _NOTHING: frozenset[str] = frozenset()
 
@@ -19,7 +18,7 @@ class UnitLookup(Protocol):
         """Return the units with these codes, by code. What does not exist is left out."""
 
 
-@attrs.frozen
+@frozen
 class ListedUnits:
     """Units as they will be when a list is stored."""
 
