@@ -130,7 +130,8 @@ class Gate:
         return is_bound and self._console.site.sends_itself(visit.incoming.headers)
 
     async def _send_to_log_in(self, visit: Visit, scope: Scope, send: Send) -> None:
-        query = scope["query_string"].decode("latin-1")
+        # After the log-in, somebody uses the page again.
+        query = "" if live.BY_ITSELF in visit.incoming.query else scope["query_string"].decode("latin-1")
         wanted = own_path(f"{visit.incoming.path}?{query}" if query else visit.incoming.path)
         suffix = "" if wanted == "/" else f"?next={quote(wanted, safe='')}"
         await _send(send, 303, b"", "text/plain; charset=utf-8", ("location", f"{LOG_IN}{suffix}"))

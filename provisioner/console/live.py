@@ -1,6 +1,9 @@
 """Streams that tell open pages how far long work has come, as server-sent events.
 
 A stream holds no thread between two steps, ends with the session of the person, and keeps no session alive.
+
+Proxies may hold an answer back until it ends. So a stream says regularly that it is there, and a page that hears
+nothing for too long says so, and reloads itself from then on.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Hashable
+from typing import Any
 
 import attrs
 from litestar.concurrency import sync_to_thread
@@ -20,14 +24,17 @@ FOLDER = "/live/"
 #: The field in the query of a page that reloads itself, as its template says: nobody uses the page then.
 BY_ITSELF = "by-itself"
 
+#: After how many seconds in which a page hears nothing of its stream the page reloads itself instead.
+LONGEST_SILENCE = 20
+
 #: How many streams there are at most, and of one session.
 _MOST, _MOST_OF_SESSION = 100, 4
 
 #: How long a stream waits between two steps, in seconds, and how many times as long as the last step took.
 _EVERY, _TIMES = 2.0, 10
 
-#: After how many seconds without an event a stream says that it is there, so that no proxy closes the connection.
-_SILENCE = 15.0
+#: After how many seconds without an event a stream says that it is there.
+_SILENCE = 5.0
 
 #: After how many milliseconds a browser connects again.
 _RETRY = 3000
@@ -89,7 +96,7 @@ class Streams:
             return
         self._open[session] += 1
         try:
-            yield ServerSentEventMessage(retry=_RETRY)
+            yield ServerSentEventMessage(event="here", data="-", retry=_RETRY)
             async for message in self._steps(look):
                 yield message
         finally:
@@ -97,23 +104,38 @@ class Streams:
 
     async def _steps(self, look: Callable[[], LiveProgress]) -> Events:
         clock = asyncio.get_running_loop().time
-        shown, said_at = "", clock()
+        shown = ""
         while not self._ending.is_set():
             began_at = clock()
-            progress = await sync_to_thread(look)
+            looking = asyncio.ensure_future(sync_to_thread(look))
+            async for message in _said_until(looking):
+                yield message
+            progress = looking.result()
             if progress.html != shown:
-                shown, said_at = progress.html, clock()
+                shown = progress.html
                 yield ServerSentEventMessage(event="progress", data=shown)
-            elif clock() - said_at > _SILENCE:
-                said_at = clock()
-                yield ServerSentEventMessage(comment="-")
             if progress.is_over:
                 yield ServerSentEventMessage(event="over", data="-")
                 return
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ending.wait(), max(_EVERY, _TIMES * (clock() - began_at)))
+            pause = max(_EVERY, _TIMES * (clock() - began_at))
+            async for message in _said_until(asyncio.ensure_future(self._waited(pause))):
+                yield message
+
+    async def _waited(self, seconds: float) -> None:
+        """Wait, unless the server stops."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ending.wait(), seconds)
 
     @property
     def _ending(self) -> asyncio.Event:
         self._end = self._end or asyncio.Event()
         return self._end
+
+
+async def _said_until(future: asyncio.Future[Any]) -> Events:
+    """Yield regularly that the stream is there, until something has ended."""
+    try:
+        while not (await asyncio.wait({future}, timeout=_SILENCE))[0]:
+            yield ServerSentEventMessage(event="here", data="-")
+    finally:
+        future.cancel()

@@ -26,7 +26,7 @@ from provisioner.console.begun import BegunComparison, BegunForecast, LastOfPers
 from provisioner.console.cures import as_on_pages, on_page
 from provisioner.console.incoming import Incoming
 from provisioner.console.lists import Lists
-from provisioner.console.live import Streams
+from provisioner.console.live import BY_ITSELF, LONGEST_SILENCE, Streams
 from provisioner.console.sessions import ConsoleSession, ConsoleSessions
 from provisioner.console.single_sign_on import SingleSignOn
 from provisioner.console.site import LIVE_POLICY, Site
@@ -199,6 +199,8 @@ class Visit:
             "path": self.incoming.path,
             "asset": assets.address,
             "is_confirmed": self.is_confirmed,
+            "is_by_itself": BY_ITSELF in self.incoming.query,
+            "longest_silence": LONGEST_SILENCE,
             "is_demo": not self.console.site.is_secure,
         }
         return templates.render(PACKAGE, template, **common, **values)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -16,12 +16,13 @@ import pytest
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, sync_playwright
 
-from provisioner.console import live
+from provisioner.console import live, visit
 from provisioner.console.assets import address
 from provisioner.console.live import LiveProgress, Streams
 from provisioner.testing import chromium
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import Fault
+from tests.console.buffering_proxy import buffered
 from tests.console.conftest import served
 from tests.console.test_lists import LIST
 from tests.console_office import LOGINS, OFFICER, Office
@@ -34,7 +35,7 @@ async def events(streams: Streams, *steps: LiveProgress, session: str = "s") -> 
     """Return the events of a stream, each as its name and its data."""
     left = iter(steps)
     found = [(one.event, one.data) async for one in streams._events(lambda: next(left), session)]
-    return [one for one in found if one[0]]
+    return [one for one in found if one[0] != "here"]
 
 
 def test_a_stream_tells_what_is_new_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,11 +74,51 @@ def test_a_server_that_stops_ends_streams_at_once(monkeypatch: pytest.MonkeyPatc
     async def run() -> None:
         streams = Streams()
         stream = streams._events(lambda: LiveProgress(html="1"), "s")
-        assert [(await anext(stream)).event for _ in range(2)] == [None, "progress"]
+        assert [(await anext(stream)).event for _ in range(2)] == ["here", "progress"]
         streams.end()
         assert [one async for one in stream] == []
 
     asyncio.run(run())
+
+
+def test_a_stream_is_heard_while_a_step_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page can't tell a stream that says nothing from one that a proxy holds back."""
+    monkeypatch.setattr(live, "_SILENCE", 0.01)
+    heard = threading.Event()
+
+    def look() -> LiveProgress:
+        assert heard.wait(PATIENCE / 1000)
+        return LiveProgress(is_over=True)
+
+    async def run() -> list[str | None]:
+        found = []
+        async for message in Streams()._events(look, "s"):
+            found.append(message.event)
+            if len(found) == 3:
+                heard.set()
+        return found
+
+    found = asyncio.run(run())
+    assert (found[:3], found[-1]) == (["here"] * 3, "over")
+
+
+def test_a_stream_is_heard_between_two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "_SILENCE", 0.01)
+    monkeypatch.setattr(live, "_EVERY", 3600)
+
+    async def run() -> list[str | None]:
+        stream = Streams()._events(lambda: LiveProgress(html="1"), "s")
+        found = [(await anext(stream)).event for _ in range(4)]
+        await stream.aclose()
+        return found
+
+    assert asyncio.run(run()) == ["here", "progress", "here", "here"]
+
+
+def test_a_page_that_waits_for_the_log_in_is_live_again_afterwards(office: Office) -> None:
+    answer = office.browser().get("/comparison?by-itself=1")
+
+    assert answer.headers["location"] == "/login?next=%2Fcomparison"
 
 
 def test_a_stream_and_its_script_keep_no_session_alive(office: Office) -> None:
@@ -90,7 +131,7 @@ def test_a_stream_and_its_script_keep_no_session_alive(office: Office) -> None:
     assert browser.get(address("live.js")).status_code == 200
     answer = browser.get("/live/comparison")
 
-    assert answer.text.startswith("data: \r\nretry: 3000")
+    assert answer.text.startswith("event: here\r\ndata: -\r\nretry: 3000")
     assert "event: over" in answer.text
     wanted = {"cache-control": "no-store", "x-accel-buffering": "no"}
     assert {name: answer.headers[name] for name in wanted} == wanted
@@ -167,7 +208,13 @@ def _chromium() -> Iterator[Chromium]:
 
 
 @contextmanager
-def watched(office: Office, chromium_: Chromium, *, script: bool) -> Iterator[Watched]:
+def watched(
+    office: Office,
+    chromium_: Chromium,
+    *,
+    script: bool,
+    proxied: Callable[[str], AbstractContextManager[str]] = nullcontext,
+) -> Iterator[Watched]:
     let, complaints = threading.Semaphore(0), list[str]()
     office.faults.pause = lambda: assert_(let.acquire(timeout=PATIENCE / 1000))
     office.faults.on("account_create", Fault.PAUSE)
@@ -176,7 +223,7 @@ def watched(office: Office, chromium_: Chromium, *, script: bool) -> Iterator[Wa
         if message.type == "error":
             complaints.append(message.text)
 
-    with served(office) as url:
+    with served(office) as server, proxied(server) as url:
         context = chromium_.new_context(base_url=url, java_script_enabled=script, locale="en")
         try:
             context.set_default_timeout(PATIENCE)
@@ -240,4 +287,23 @@ def test_an_open_page_leads_to_the_log_in_after_a_log_out_everywhere(office: Off
         page.click('form[action="/logout"] button')
 
         seen.page.wait_for_url("**/login?next=*")
+        assert seen.complaints == []
+
+
+@pytest.mark.slow
+@pytest.mark.server("chromium")
+def test_a_page_whose_stream_a_proxy_holds_back_says_so_and_reloads_itself(
+    office: Office, chromium_: Chromium, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It showed the same progress for ever."""
+    monkeypatch.setattr(visit, "LONGEST_SILENCE", 2)
+    with watched(office, chromium_, script=True, proxied=buffered) as seen:
+        seen.let.release()
+        seen.page.get_by_text("No live messages arrive from the server.").wait_for()
+        seen.page.get_by_text("1 of 3 accounts").wait_for()
+        assert seen.page.url.endswith("?by-itself=1")
+        seen.let.release(2)
+
+        seen.page.get_by_text("Everything is done.").wait_for()
+        assert seen.page.get_by_text("No live messages").count() == 0
         assert seen.complaints == []
