@@ -19,7 +19,7 @@ class ExitCode(IntEnum):
     #: Some operations are incomplete or failed, and the rest are done; or a check, comparison or verification found a
     #: problem. ``resume`` or the next sweep continues the incomplete operations.
     UNFINISHED = 4
-    #: A target or channel is unavailable or quarantined; nothing was changed.
+    #: A target or channel is unavailable or quarantined, or the store can't be used now; nothing was changed.
     UNAVAILABLE = 5
     #: The run exceeds the mass-change limit and is held until it is released or discarded.
     STAGED = 6

@@ -25,6 +25,7 @@ from provisioner.core.api.errors import (
     StagedError,
     StoppedError,
     StoreError,
+    StoreUnavailableError,
     SupersededError,
     TargetError,
 )
@@ -42,6 +43,7 @@ CODES: dict[type[BaseException], ExitCode] = {
     StagedError: ExitCode.STAGED,
     StoppedError: ExitCode.UNFINISHED,
     StoreError: ExitCode.WRONG,
+    StoreUnavailableError: ExitCode.UNAVAILABLE,
     SupersededError: ExitCode.UNFINISHED,
     TargetError: ExitCode.UNAVAILABLE,
     click.Abort: ExitCode.UNFINISHED,

@@ -14,6 +14,7 @@ from provisioner.core.api.errors import (
     InputError,
     NotReadyError,
     StoppedError,
+    StoreError,
     TargetError,
     UnsupportedError,
 )
@@ -322,6 +323,17 @@ class Runs:
         left = self.shown((item for item in found if isinstance(item, Operation)), viewer=viewer)
         plan = Plan(work=work, unchanged=tuple(unchanged), refused=tuple(map(_refused, left)))
         return self.preview(plan, viewer=viewer)
+
+    def is_prevented(self, run: Run, error: Exception) -> bool:
+        """Return whether an error of a run means that nothing was changed.
+
+        Args:
+
+            run: The run, of a process that does nothing else.
+
+            error: The error.
+        """
+        return run.is_prevented_by(error) or (isinstance(error, StoreError) and not self.store.has_written)
 
     def shown(self, operations: Iterable[Operation], *, viewer: str) -> list[Operation]:
         """Return operations without the personal data that the viewer may not read."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -130,7 +131,7 @@ def systems(config: LoadedConfiguration, store: Store, now: Clock) -> list[Syste
         StoreError: The store cannot be read.
     """
     health = {known.name: known for known in store.health.all()}
-    calendar = Calendar(read=store.maintenance.all, now=now)
+    calendar = Calendar(read=partial(tuple, store.maintenance.all()), now=now)
     kinds = {SystemKind.TARGET: config.content.targets, SystemKind.CHANNEL: config.content.channels}
     return [
         System(
@@ -249,7 +250,8 @@ class Targets:
             InputError: There is no such target or channel.
         """
         self._require(name, actor)
-        known = Calendar(read=self.store.maintenance.all, now=self.now).maintenance(name)
+        stored = self.store.maintenance.all()
+        known = Calendar(read=partial(tuple, stored), now=self.now).maintenance(name)
         if known and not dry_run:
             self.record(MaintenanceEnded(at=self.now(), actor=actor, target=name))
         return known is not None

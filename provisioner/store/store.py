@@ -131,6 +131,8 @@ class Store:
         self._database = database
         #: The time of the store: that of the server on PostgreSQL, otherwise that of this process.
         self.now = database.clock(now)
+        #: Whether this process has written events.
+        self.has_written = False
         #: Returns the mark of a mobile number.
         self.mobile_mark = MobileMarks(database.key_file)
         self.units = StoredUnits(database, now)
@@ -243,8 +245,12 @@ class Store:
             self._writer.write(events)
         except StoreError:
             if self._database.answers_get_lost:
-                note_write()
+                self._note_write()
             raise
+        self._note_write()
+
+    def _note_write(self) -> None:
+        self.has_written = True
         note_write()
 
     @property

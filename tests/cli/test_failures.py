@@ -29,6 +29,7 @@ EXPECTED = {
     "StagedError": 6,
     "StoppedError": 4,
     "StoreError": 2,
+    "StoreUnavailableError": 5,
     "SupersededError": 4,
     "SystemMisconfiguredError": 2,
     "UnavailableError": 5,

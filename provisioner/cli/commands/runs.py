@@ -110,13 +110,15 @@ def follow(
         InputError: Nothing was begun.
 
         NotReadyError: Nothing was begun.
+
+        StoreError: Nothing was begun.
     """
     failure = None
     try:
         for _ in session.output.progress(run, run.total, "changing accounts"):
             pass
     except Exception as error:
-        if run.is_prevented_by(error) and not any([*more().values(), *long.values()]):
+        if app.runs.is_prevented(run, error) and not any([*more().values(), *long.values()]):
             raise
         failure = error  # what has been done until then is to be said all the same
     shown = app.runs.shown(run.ended, viewer=session.actor)

@@ -17,6 +17,7 @@
     ├── StoppedError                the program was stopped between two steps
     ├── DryRunError                 something tried to change a system during a dry run
     ├── StoreError                  the store can't be opened, read or written
+    │   └── StoreUnavailableError   not now: it is locked or full, or its server doesn't answer
     ├── DefectError                 the program failed at this operation; the others continue
     └── TargetError                 a target or channel didn't do what it was asked
         ├── TransientError          it may work later: retried
@@ -232,6 +233,10 @@ class DryRunError(ProvisionerError):
 
 class StoreError(ProvisionerError):
     """The store can't be opened, read or written."""
+
+
+class StoreUnavailableError(StoreError):
+    """The store can't be used now: it is locked or full, or its server doesn't answer. It may work later."""
 
 
 class DefectError(ProvisionerError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from provisioner.core.api.errors import StoreError
+from provisioner.core.api.errors import StoreError, StoreUnavailableError
 
 #: The server ended a transaction in which nothing happened for too long.
 _IDLE = ("25P03", "57P05")
@@ -42,13 +42,13 @@ def store_error(cause: BaseException, place: str) -> StoreError:
     """
     state = _state(cause)
     if state in _IDLE:
-        return StoreError(
+        return StoreUnavailableError(
             "this process was stopped for too long, and the server ended its transaction in the store {place}",
             cure="run the command again",
             place=place,
         )
     if state in _LOCKED:
-        return StoreError(
+        return StoreUnavailableError(
             "the store {place} is busy: another process holds it",
             cure="try again; if it stays busy, look for the transaction that holds it in pg_stat_activity",
             place=place,
@@ -79,11 +79,11 @@ def _refusal(cause: BaseException, state: str | None, place: str) -> StoreError:
             place=place,
         )
     if state == "53100":
-        return StoreError("no space is left for the store {place}", cure="free some disk space", place=place)
+        return StoreUnavailableError("no space is left for the store {place}", cure="free some disk space", place=place)
     if state in _DAMAGED:
         return StoreError("the store {place} is damaged", cure="restore the database from a backup", place=place)
     if is_unreachable(cause):
-        return StoreError(
+        return StoreUnavailableError(
             "the store {place} cannot be reached: {reason}",
             cure="check that the server runs, and the host, the database, the role and its password in the "
             "configuration",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from provisioner.core.api.errors import StoreError
+from provisioner.core.api.errors import StoreError, StoreUnavailableError
 from provisioner.store.db.failures import moved
 
 
@@ -26,13 +26,15 @@ def store_error(cause: BaseException, place: str) -> StoreError:
 def _store_error(cause: BaseException, code: int, place: str) -> StoreError:
     match code & 0xFF:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return StoreError(
+            return StoreUnavailableError(
                 "the store {place} is locked by another process",
                 cure="end the process that holds it, for example a backup or a database shell, and try again",
                 place=place,
             )
         case sqlite3.SQLITE_FULL:
-            return StoreError("no space is left for the store {place}", cure="free some disk space", place=place)
+            return StoreUnavailableError(
+                "no space is left for the store {place}", cure="free some disk space", place=place
+            )
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
             return StoreError(
                 "the store {place} cannot be written",
@@ -47,9 +49,10 @@ def _store_error(cause: BaseException, code: int, place: str) -> StoreError:
             )
         case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
             return damaged(place)
-        case _:
+        case low_byte:
             reason = str(cause) or type(cause).__name__
-            return StoreError("the store {place} failed: {reason}", place=place, reason=reason)
+            kind = StoreUnavailableError if low_byte == sqlite3.SQLITE_IOERR else StoreError
+            return kind("the store {place} failed: {reason}", place=place, reason=reason)
 
 
 def damaged(place: str) -> StoreError:
