@@ -131,6 +131,8 @@ class AccessRequests:
             officer=officer,
             scan_sha256=scan_sha256,
         )
+        if not dry_run:
+            self.rules.settle()  # a request whose operation is done is no longer open
         answer = self.rules.submit(draft)
         return answer if isinstance(answer, AccessRequest) else self._recorded(answer, dry_run=dry_run)
 

@@ -200,3 +200,17 @@ def test_passwords_that_did_not_arrive_are_listed(office: Office) -> None:
     assert re.findall(r'<a href="/accounts/(\w+)">', page) == ["okul46"]
     assert "Check the number of the receiver" in page
     assert "No message with the last password" in office.logged_in(SUPERVISOR).get("/operations").text
+
+
+def test_a_request_that_is_approved_already_is_not_called_undecided(office: Office) -> None:
+    """The page said that the supervisor decides next, although nothing new was submitted."""
+    form = {"login": "okul46", "kind": "rotate", "reason": "unuttum", "to": ""}
+    teacher = office.logged_in(TEACHER)
+    request = teacher.post("/requests/new", form).headers["location"].rpartition("/")[2]
+    assert "the supervisor decides next" in teacher.get(f"/requests/{request}").text
+    office.harness.app.access_requests.approve(request, actor=SUPERVISOR)
+
+    teacher.post("/requests/new", form)
+    page = teacher.get(f"/requests/{request}").text
+    assert "the supervisor decides next" not in page
+    assert "the request is approved" in page

@@ -259,6 +259,7 @@ class InboxAnswer(JsonShape):
     to_carry_out: list[RequestAnswer]
     own: list[RequestAnswer]
     is_complete: bool
+    own_is_complete: bool
     next: str | None
 
 

@@ -12,7 +12,7 @@ from provisioner.console.paging import Part
 from provisioner.console.routing import changes, reads
 from provisioner.console.visit import Visit, Visiting, required
 from provisioner.core.api.errors import InputError, Problem, ProvisionerError
-from provisioner.core.governance.access_requests import REQUESTABLE, AccessRequest
+from provisioner.core.governance.access_requests import REQUESTABLE, AccessRequest, RequestState
 from provisioner.core.model import OperationKind
 from provisioner.core.model.text import Text
 
@@ -54,7 +54,10 @@ def submit(visit: Visiting) -> Response[Any]:
     except ProvisionerError as error:
         failure = failure_of(error)
         return visit.page("new_request.html", status=failure.status, given=given, kinds=REQUESTABLE, failure=failure)
-    visit.tell(Text("the request was submitted; the supervisor decides next"))
+    if request.state is RequestState.SUBMITTED:
+        visit.tell(Text("the request was submitted; the supervisor decides next"))
+    else:
+        visit.tell(Text("you have already requested this, and the request is approved"))
     return visit.redirect(f"/requests/{request.id}")
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from provisioner.core.api.errors import BusyError, StoreError
 from provisioner.core.api.events import Event
+from provisioner.core.governance.request_service import RequestService
 from provisioner.core.governance.roles import Role
 from provisioner.store.journal.writer import Writer
 from provisioner.testing.faults import Fault
@@ -203,3 +204,25 @@ def test_a_page_of_the_inbox_leads_to_the_next(office: Office, program: Callable
 
     assert sorted(seen) == sorted(made)
     assert address == ""
+
+
+def test_a_request_that_is_done_does_not_stand_for_a_new_one(
+    office: Office, program: Callable[..., Program], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that ended before it archived a request left it open, and the next one was lost in it."""
+
+    def fail(*_: object) -> None:
+        raise BusyError("the process has ended")
+
+    body = {"login": "okul46", "kind": "rotate", "reason": "unuttum"}
+    made = program(TEACHER).post("/requests", body)
+    address = made.headers["location"].removeprefix("/api/v1")
+    program(SUPERVISOR).post(f"{address}/approve")
+    monkeypatch.setattr(RequestService, "archive", fail)
+    run = program(OFFICER).post(f"{address}/execute")
+    monkeypatch.undo()
+
+    assert [one["state"] for one in run.json()["operations"]] == ["done"]
+    again = program(TEACHER).post("/requests", body)
+    assert again.json()["state"] == "submitted"
+    assert again.json()["id"] != made.json()["id"]

@@ -17,6 +17,7 @@ from provisioner.core.api.errors import UnavailableError
 from provisioner.core.engine.people import LookUp
 from provisioner.core.governance.roles import Role
 from provisioner.core.model.tokens import TokenAccess
+from provisioner.services import inbox
 from provisioner.services.access_requests import AccessRequests
 from provisioner.services.recent_people import RecentPeople
 from tests.console.api.conftest import Program
@@ -152,6 +153,20 @@ def test_an_inbox_without_the_personnel_system_is_not_taken_for_an_empty_one(
 
     partial = reader.get("/requests/inbox").json()
     assert (partial["to_decide"], partial["is_complete"]) == ([], False)
+
+
+def test_the_latest_requests_of_a_person_are_not_taken_for_all(
+    office: Office, program: Callable[..., Program], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = program(TEACHER)
+    for kind in ("rotate", "close"):
+        reader.post("/requests", {"login": "okul46", "kind": kind, "reason": "unutuldu"})
+    whole = reader.get("/requests/inbox").json()
+    monkeypatch.setattr(inbox, "_OWN", 1)
+    partial = reader.get("/requests/inbox").json()
+
+    assert (len(whole["own"]), whole["own_is_complete"]) == (2, True)
+    assert (len(partial["own"]), partial["own_is_complete"]) == (1, False)
 
 
 def test_a_list_that_is_too_long_does_not_seem_to_end(

@@ -32,6 +32,8 @@ def list_(call: Calling, wanted: State = None, limit: Limit = PAGE, offset: Offs
 def inbox(call: Calling, limit: Limit = PAGE, offset: Offset = 0) -> Response[InboxAnswer]:
     """List the access requests that wait for the owner of the token, and the latest 30 of the owner's own.
 
+    own_is_complete is false if the owner has submitted more.
+
     Limit and offset choose a page of those to decide and of those to carry out; next is null when both have ended.
 
     If the personnel system doesn't tell whose requests these are, some to decide are missing, and is_complete is false.
@@ -44,6 +46,7 @@ def inbox(call: Calling, limit: Limit = PAGE, offset: Offset = 0) -> Response[In
         offset=offset,
         own=[form_document(request) for request in found.own],
         is_complete=found.error is None,
+        own_is_complete=found.own_is_complete,
     )
 
 
