@@ -71,7 +71,14 @@ _OF_SUBJECTS = (
     select(notices).where(notices.c.subject.in_(bindparam("subjects", expanding=True))).order_by(notices.c.subject)
 )
 _OF_THIS = notices.c.id == bindparam("this")
-_FORGET_MET = delete(marks).where(exists().where(_OF_THIS, _IS_MET_BY))
+_IS_MET_BY_THIS = exists().where(_OF_THIS, _IS_MET_BY)
+#: Nobody was reminded of a duty, but it stays known when it was last confirmed.
+_GO_BACK_TO_CONFIRMED = (
+    update(marks)
+    .where(marks.c.confirmed_at.is_not(None), _IS_MET_BY_THIS)
+    .values(at=marks.c.confirmed_at, met_at=marks.c.confirmed_at)
+)
+_FORGET_MET = delete(marks).where(marks.c.confirmed_at.is_(None), _IS_MET_BY_THIS)
 _MAKE_DUE = (
     update(accounts)
     .where(accounts.c.login.in_(select(notices.c.subject).where(_OF_THIS)))
@@ -125,6 +132,7 @@ def _changed(event: NoticeChanged) -> Iterable[Change]:
 
 def _reopened(event: NoticeReopened) -> Iterable[Change]:
     """Make the deadlines of a notice due again."""
+    yield _GO_BACK_TO_CONFIRMED, {"this": event.notice}
     yield _FORGET_MET, {"this": event.notice}
     yield _MAKE_DUE, {"this": event.notice, "now": event.at}
 

@@ -369,6 +369,27 @@ class TestWhatDoesNotWork:
         [undelivered] = town.store.notices.undelivered(world.clock() - DAY)
         assert (undelivered.subject, undelivered.attempts) == ("sube46", 2)
 
+    def test_a_reminder_that_was_refused_does_not_forget_when_the_duty_was_last_done(self, world: World) -> None:
+        """The next one would ask for the backup of another date, and be counted as another reminder."""
+        harness = world.start(RuleSet(name="backup", rules=(BackupDuty(),)))
+        harness.know(units=[SCHOOL], persons=[CAN])
+        sweep(harness)
+        harness.open(["s"])
+        world.clock.advance(40 * DAY)
+        harness.app.deadlines.confirm("okul46", "backup", actor=CAN.id)
+        [confirmed] = harness.store.marks.get_many(["okul46"])["okul46"]
+        world.clock.advance(95 * DAY)
+        for _ in range(3):
+            sweep(harness)
+            [notice] = harness.store.notices.of_subjects(["okul46"])["okul46"]
+            harness.app.deliveries.report(notice.id, MessageState.REJECTED)
+            world.clock.advance(HOUR)
+
+        first, again = world.told(CAN)
+        assert first == again
+        [mark] = harness.store.marks.get_many(["okul46"])["okul46"]
+        assert mark.confirmed_at == confirmed.confirmed_at
+
     def test_one_without_a_phone_keeps_nobody_else_from_being_renewed(self, world: World) -> None:
         harness = world.start(RuleSet(name="all", rules=(AutoRotate(),)))
         harness.know(units=[OFFICE, SCHOOL], persons=[AYSE, CAN])
