@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from provisioner.core.api.events import ClockConfirmed, DeadlineMet, DutyConfirmed, RulesChanged, TimesCorrected
+from provisioner.core.api.events import (
+    ClockConfirmed,
+    DeadlineMet,
+    DutyConfirmed,
+    NoticeBegun,
+    NoticeItem,
+    RulesChanged,
+    TimesCorrected,
+)
 from provisioner.core.api.rules import Action, Deadline
 from provisioner.core.engine.clock import KnownTimes
 from provisioner.core.gateways.health import TargetHealth
@@ -66,6 +74,8 @@ class TestCorrection:
             name = "right" if at == NOON else "wrong"
             store.write(DeadlineMet(at=at, actor="p", login=name, subject=name, deadline=deadline))
         store.write(DutyConfirmed(at=NOON + YEAR, actor="p", login="wrong", subject="wrong", rule_set="backup"))
+        item = NoticeItem(subject="wrong", rule_set="renewal", action=Action.WARN, due_at=NOON)
+        store.write(NoticeBegun(at=NOON + YEAR, notice="n", recipient="p1", attempt=1, items=(item,)))
         error = StepError(name="UnavailableError", message="down")
         store.health.change(
             "mail", lambda _: TargetHealth(name="mail", failing_since=NOON + YEAR, error=error, quarantined_at=None)
@@ -89,6 +99,11 @@ class TestCorrection:
 
     def test_what_waits_is_tried_now(self, ahead: Store) -> None:
         assert [one.login for one in ahead.operations.resumable(NOON + MINUTE)] == ["stuck"]
+
+    def test_a_notice_that_a_crash_left_is_not_being_sent_for_a_year(self, ahead: Store) -> None:
+        """No other process would send it."""
+        [notice] = ahead.notices.of_subjects(["wrong"])["wrong"]
+        assert notice.sent_at == NOON + MINUTE
 
     def test_rule_sets_and_failures_have_begun_by_now(self, ahead: Store) -> None:
         health = ahead.health.get("mail")
