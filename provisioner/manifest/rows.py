@@ -31,8 +31,9 @@ DELIMITERS = ",;\t"
 #: Excel takes the delimiter from such a first line, and writes it too.
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[;,\t]*(?:\r\n|\r|\n)', re.IGNORECASE)
 
-#: What a TOML list begins with, after comments. No header of a table begins so.
-_TOML_TABLE = re.compile(r"\ufeff?(?:\s*(?:#[^\n]*)?\n)*\s*\[")
+#: What a TOML list begins with, after comments. No header of a table begins so. Each line before it can match in one
+#: way only: the time would otherwise double with each blank line.
+_TOML_TABLE = re.compile(r"\ufeff?(?:[^\S\n]*(?:#[^\n]*)?\n)*[^\S\n]*\[")
 #: What a workbook begins with: it is a ZIP archive.
 _ARCHIVE = b"PK\x03\x04"
 

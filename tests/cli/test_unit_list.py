@@ -218,6 +218,12 @@ class TestStdin:
         assert answer.code == 0, answer.err
         assert office.states()["hukuk46"] == "open"
 
+    def test_may_begin_with_many_blank_lines(self, office: Office) -> None:
+        """The search for what the list is took twice as long with each, and would never have ended."""
+        answer = office.type("unit", "apply", "-", "--yes", stdin=b"\n" * 1000 + LIST.encode())
+
+        assert answer.code == 0, answer.err
+
     def test_names_the_lines(self, office: Office) -> None:
         answer = office.type("unit", "apply", "-", "--yes", stdin=f"{HEADER}a,,office,,,\n".encode())
 
