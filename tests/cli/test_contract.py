@@ -49,7 +49,7 @@ def test_a_sound_target_passes_and_is_as_empty_as_before(
 
     assert answer.code == 0, answer.out
     assert "ok         create_opens_an_account\n" in answer.out
-    assert "skipped    throttling_is_said: no system asks for patience" in answer.out
+    assert "skipped    throttling_is_said: needs a system that limits the rate" in answer.out
     assert ", 0 failed," in answer.out
     assert not office.plugin.targets["posta"]._entries
     assert stat.S_IMODE(report.stat().st_mode) == 0o600

@@ -122,7 +122,7 @@ class DeliveryWireChecks(ListenerFixtures):
         with pytest.raises(ThrottledError):
             expecting_no_defect(lambda: channel.deliver(message))
 
-        postbox.expect_nothing(message, "delivering to a gateway that asks for patience")
+        postbox.expect_nothing(message, "delivering to a gateway that limits the rate")
 
     @pytest.mark.parametrize("fault", LOSSES)
     def test_a_lost_answer_is_told_as_it_is(self, wired: Postbox, wire: TcpProxy, fault: WireFault) -> None:

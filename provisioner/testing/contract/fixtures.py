@@ -81,7 +81,7 @@ class SharedFixtures:
     @pytest.fixture
     def wire(self) -> TcpProxy:
         """The network in front of the system of ``wired_target`` or ``wired_channel``."""
-        pytest.skip("there is no bad network: give the fixtures 'wire' and 'wired_target' or 'wired_channel'")
+        pytest.skip("needs an unreliable network: define the fixtures 'wire' and 'wired_target' or 'wired_channel'")
 
 
 class AccountFixtures(SharedFixtures):
@@ -95,7 +95,7 @@ class AccountFixtures(SharedFixtures):
     @pytest.fixture
     def unreachable_target(self) -> object:
         """Another object, whose system refuses connections."""
-        pytest.skip("no system is out of reach: give the fixture 'unreachable_target'")
+        pytest.skip("needs an unreachable system: define the fixture 'unreachable_target'")
 
     @pytest.fixture
     def log_in(self) -> Callable[[str, str], bool] | None:
@@ -107,7 +107,7 @@ class AccountFixtures(SharedFixtures):
         """Logs in with a login and a password, stays logged in, and returns a function that tests whether it still
         works.
         """
-        pytest.skip("no session is open: give the fixture 'open_session'")
+        pytest.skip("needs an open session: define the fixture 'open_session'")
 
     @pytest.fixture
     def remove(self) -> Callable[[str], None] | None:
@@ -151,42 +151,42 @@ class TargetFixtures(AccountFixtures):
     @pytest.fixture
     def target_with_wrong_credentials(self) -> object:
         """Another object for the same system, with wrong credentials."""
-        pytest.skip("there are no wrong credentials: give the fixture 'target_with_wrong_credentials'")
+        pytest.skip("needs wrong credentials: define the fixture 'target_with_wrong_credentials'")
 
     @pytest.fixture
     def throttled_target(self) -> object:
         """Another object, whose system limits the rate of every change."""
-        pytest.skip("no system asks for patience: give the fixture 'throttled_target'")
+        pytest.skip("needs a system that limits the rate: define the fixture 'throttled_target'")
 
     @pytest.fixture
     def crowd(self) -> Crowd:
         """A system with thousands of accounts, and the plug-in's object for it."""
-        pytest.skip("no system has many accounts: give the fixture 'crowd'")
+        pytest.skip("needs a system with many accounts: define the fixture 'crowd'")
 
     @pytest.fixture
     def limited_target(self) -> object:
         """Another object, whose system stops in the middle of the list of its accounts."""
-        pytest.skip("no system limits its lists: give the fixture 'limited_target'")
+        pytest.skip("needs a system that limits its lists: define the fixture 'limited_target'")
 
     @pytest.fixture
     def wired_target(self) -> object:
         """Another object for the same system, connected through ``wire``, with timeouts of about a second."""
-        pytest.skip("there is no bad network: give the fixtures 'wire' and 'wired_target'")
+        pytest.skip("needs an unreliable network: define the fixtures 'wire' and 'wired_target'")
 
     @pytest.fixture
     def refused_secret(self) -> Secret:
         """A password that violates the system's own rules."""
-        pytest.skip("no password is refused: give the fixture 'refused_secret'")
+        pytest.skip("needs a password that the system refuses: define the fixture 'refused_secret'")
 
     @pytest.fixture
     def grant(self) -> Callable[[str], Callable[[], bool]]:
         """Adds something to an account without the plug-in, such as a group; returns a function that tests for it."""
-        pytest.skip("nobody else gives an account anything: give the fixture 'grant'")
+        pytest.skip("needs something that others grant an account: define the fixture 'grant'")
 
     @pytest.fixture
     def known_entitlements(self) -> KnownEntitlements:
         """Two entitlements that exist on the system, and a function that returns which of them an account has."""
-        pytest.skip("no entitlements are known: give the fixture 'known_entitlements'")
+        pytest.skip("needs known entitlements: define the fixture 'known_entitlements'")
 
     @pytest.fixture
     def wired(
@@ -209,22 +209,22 @@ class ChannelFixtures(SharedFixtures):
     @pytest.fixture
     def channel_with_wrong_credentials(self) -> object:
         """Another object for the same gateway, with wrong credentials."""
-        pytest.skip("there are no wrong credentials: give the fixture 'channel_with_wrong_credentials'")
+        pytest.skip("needs wrong credentials: define the fixture 'channel_with_wrong_credentials'")
 
     @pytest.fixture
     def unreachable_channel(self) -> object:
         """Another object, whose gateway refuses connections."""
-        pytest.skip("no gateway is out of reach: give the fixture 'unreachable_channel'")
+        pytest.skip("needs an unreachable gateway: define the fixture 'unreachable_channel'")
 
     @pytest.fixture
     def throttled_channel(self) -> object:
         """Another object, whose gateway limits the rate of every message."""
-        pytest.skip("no gateway asks for patience: give the fixture 'throttled_channel'")
+        pytest.skip("needs a gateway that limits the rate: define the fixture 'throttled_channel'")
 
     @pytest.fixture
     def wired_channel(self) -> object:
         """Another object for the same gateway, connected through ``wire``, with timeouts of about a second."""
-        pytest.skip("there is no bad network: give the fixtures 'wire' and 'wired_channel'")
+        pytest.skip("needs an unreliable network: define the fixtures 'wire' and 'wired_channel'")
 
     @pytest.fixture
     def inbox(self) -> Callable[[str], Sequence[str]] | None:
@@ -271,7 +271,7 @@ class ChannelFixtures(SharedFixtures):
     def batches(self, postbox: Postbox, largest_batch: int) -> Postbox:
         """Messages through the channel, several at once."""
         if largest_batch < BATCH:
-            pytest.skip(f"the channel doesn't take {BATCH} notices at once: give the fixture 'largest_batch'")
+            pytest.skip(f"the channel doesn't take {BATCH} notices at once: define the fixture 'largest_batch'")
         postbox.channel.largest_batch = largest_batch
         return postbox
 

@@ -48,7 +48,7 @@ class Postbox(Patient):
     def needs_inbox(self) -> None:
         """Skip the check if nobody can look at the phones."""
         if self.inbox is None:
-            pytest.skip("nobody can look at the phones: give the fixture 'inbox'")
+            pytest.skip("needs the messages on the phones: define the fixture 'inbox'")
 
     def recipient(self) -> Person:
         """Return a person with a phone that received nothing yet."""

@@ -231,7 +231,7 @@ class Sandbox(Patient):
     def unit_move(self) -> UnitMove:
         """What brings accounts to another container. Skip the check if there is none."""
         if self.means.unit_move is None:
-            pytest.skip("no unit moves to another container: give the fixture 'unit_move'")
+            pytest.skip("needs a unit that moves to another container: define the fixture 'unit_move'")
         return self.means.unit_move
 
     def moving(self, account: Account) -> RenameAccount:
@@ -268,7 +268,7 @@ class Sandbox(Patient):
     def takes(self, account: Account, secret: Secret) -> bool:
         """Return whether the account takes this password, as the probe and an independent log-in say alike."""
         if not self.capabilities.proves_secret and self.means.log_in is None:
-            pytest.skip("the target cannot tell whether a password logs in; give the fixture log_in to prove it")
+            pytest.skip("the target cannot tell whether a password logs in; define the fixture 'log_in' to prove it")
         answers = []
         if self.capabilities.proves_secret:
             answers.append(self._accepts(account, secret))

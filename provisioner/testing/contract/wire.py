@@ -105,7 +105,7 @@ class WireChecks(ListenerFixtures):
         with pytest.raises(ThrottledError):
             expecting_no_defect(lambda: target_gateway(throttled_target).change(case.request))
 
-        sandbox.expect(case.account, case.before, f"{change} on a system that asks for patience")
+        sandbox.expect(case.account, case.before, f"{change} on a system that limits the rate")
 
     @pytest.mark.parametrize("change", ["create", "create again", "rotate", "handover"])
     def test_a_refused_secret_changes_nothing(self, sandbox: Sandbox, refused_secret: Secret, change: str) -> None:
