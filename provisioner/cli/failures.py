@@ -95,7 +95,7 @@ def _parts(error: Exception, session: Session) -> tuple[str, str, Sequence[Probl
     said = session.output.said
     match error:
         case InputError() | NotAuthorizedError():
-            return said(error.text), "", _single(error)
+            return said(error.text), said(error.cure), _single(error)
         case NotReadyError():
             problems = [Problem(field=failure.target, message=failure.text) for failure in error.errors]
             return said(error.text), "\n".join(dict.fromkeys(_cures(error.errors, session))), problems

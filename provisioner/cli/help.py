@@ -78,6 +78,11 @@ class Formatter(click.HelpFormatter):
 class Context(click.Context):
     """The context of every command; its help is in the language of the session."""
 
+    @property
+    def command_path(self) -> str:
+        """The names of the command and of the groups above it, without the empty name of a group's default."""
+        return " ".join(super().command_path.split())
+
     def make_formatter(self) -> click.HelpFormatter:
         """Return what writes the help."""
         translate = self.ensure_object(Session).help_text

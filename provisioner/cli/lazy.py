@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import click
 
 from provisioner.cli.help import localized
+from provisioner.cli.session import Session
 
 
 class CommandSpec(NamedTuple):
@@ -72,6 +73,22 @@ class LazyGroup(click.Group):
         """Import one command."""
         command = self._find(ctx, cmd_name)
         return localized(command) if command else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command. If there is none, the error names the one that was probably meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchOption:
+            raise
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            for meant in get_close_matches(args[0], self.table, n=1):
+                hint = ctx.ensure_object(Session).output.text("Did you mean '{command}'?", command=meant)
+                raise click.UsageError(f"{error.message} {hint}", ctx) from None
+            raise
 
     def _find(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         match self.table.get(cmd_name):

@@ -19,9 +19,12 @@ class _Day(click.DateTime):
     """A day in one of the years that can be computed with in every time zone."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        day = super().convert(value, param, ctx)
+        output = click.get_current_context().ensure_object(Session).output
+        try:
+            day = super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(output.text("'{value}' is not a date such as 2026-12-31.", value=value), param, ctx)
         if day.year not in YEARS:
-            output = click.get_current_context().ensure_object(Session).output
             text = output.text("the year is not between {first} and {last}", first=YEARS[0], last=YEARS[-1])
             self.fail(text, param, ctx)
         return day

@@ -17,6 +17,7 @@ from provisioner import files
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model.classes import frozen
 from provisioner.core.model.secret import Secret
+from provisioner.core.model.text import Text
 
 #: What the name of a file, or of a user in the key ring, ends with where the pending secret is.
 PENDING = ".pending"
@@ -146,7 +147,7 @@ class SecretFile:
             "the file {path} with a secret cannot be written: {error}",
             cure="give this user write access to the folder of the file",
             path=self._path,
-            error=type(error).__name__,
+            error=error.strerror,
         )
 
 
@@ -208,6 +209,6 @@ def _first_line(path: Path) -> Secret | None:
             "the file {path} with a secret cannot be read: {error}",
             cure="write the secret into its first line, and give this user read access",
             path=path,
-            error=type(error).__name__,
+            error=error.strerror if isinstance(error, OSError) else Text("it is not UTF-8 text"),
         ) from None
     return Secret(text.splitlines()[0].strip()) if text else None

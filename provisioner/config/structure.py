@@ -70,7 +70,9 @@ def _problems(error: cattrs.BaseValidationError) -> list[tuple[str, Text]]:
 
 def _line(file: Path, place: str, path: str, problem: Text) -> Text:
     where = ".".join(part for part in (place, path) if part)
-    return Text("{file}: {place}: {problem}", {"file": file, "place": where or Text("the file"), "problem": problem})
+    if not where:
+        return Text("{file}: {problem}", {"file": file, "problem": problem})
+    return Text("{file}: {place}: {problem}", {"file": file, "place": where, "problem": problem})
 
 
 def _describe(error: BaseException, cls: type | None) -> Text:
@@ -97,8 +99,8 @@ def _unknown(key: str, cls: type) -> Text:
     known = [attribute.name for attribute in attrs.fields(cls)]
     values = {"key": key, "known": ", ".join(known)}
     for meant in get_close_matches(key, known, n=1):
-        return Text("unknown key {key}; did you mean {meant}? known are {known}", {**values, "meant": meant})
-    return Text("unknown key {key}; known are {known}", values)
+        return Text("unknown key {key}; did you mean {meant}? The keys are {known}", {**values, "meant": meant})
+    return Text("unknown key {key}; the keys are {known}", values)
 
 
 def _kind(cls: Any) -> Text:
@@ -216,7 +218,7 @@ def _time_zone(value: object, _: object) -> ZoneInfo:
     try:
         return ZoneInfo(_text(value))
     except (KeyError, ValueError, OSError):
-        raise _WrongTypeError(Text("the name of a time zone, such as Europe/Istanbul"), value) from None
+        raise ConfigurationError("expected the name of a time zone, such as Europe/Istanbul") from None
 
 
 @cache

@@ -90,8 +90,8 @@ def failure_of(error: Exception) -> Failure:
         case InputError():
             messages = [problem.message for problem in error.problems]
             if len(messages) == 1:
-                return Failure(status=status, name=name, message=messages[0])
-            return Failure(status=status, name=name, message=error.text, items=messages)
+                return Failure(status=status, name=name, message=messages[0], cure=on_page(error.cure))
+            return Failure(status=status, name=name, message=error.text, cure=on_page(error.cure), items=messages)
         case NotAuthorizedError():
             reasons = [one.denial.reason for one in error.denials]
             cures = [on_page(one.denial.cure) for one in error.denials]

@@ -114,7 +114,8 @@ def require_all(logins: Iterable[str], found: Container[str]) -> None:
     """
     unknown = [login for login in logins if login not in found]
     if unknown:
-        raise InputError([login_problem(Text("{login} is unknown", {"login": login})) for login in unknown])
+        problems = [login_problem(Text("{login} is unknown", {"login": login})) for login in unknown]
+        raise InputError(problems, cure="run 'provisioner account list' to see the logins of all accounts")
 
 
 def login_problem(message: Text) -> Problem:

@@ -109,5 +109,6 @@ class Clearance:
         blocks = self.retry.call(lambda _: self.plugins.clearance_blocks(request))
         if not blocks and not self.people.find_all([request.person_id]):
             problem = Text("person {person} not found", {"person": request.person_id})
-            raise InputError([Problem(field="person", message=problem)])
+            cure = "check the ID, or import the person"
+            raise InputError([Problem(field="person", message=problem)], cure=cure)
         return blocks

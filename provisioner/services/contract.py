@@ -193,6 +193,7 @@ def _upwards(store: Store, code: str) -> Iterator[Unit]:
         unit = store.units.get_many([wanted]).get(wanted)
         if unit is None:
             message = Text("there is no unit {code}", {"code": wanted})
-            raise InputError([Problem(field="--unit", message=message)])
+            cure = "run 'provisioner unit list' to see the codes of all units"
+            raise InputError([Problem(field="--unit", message=message)], cure=cure)
         yield unit
         wanted = unit.parent

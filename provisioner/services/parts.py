@@ -154,7 +154,7 @@ def require_target(name: str, known: Collection[str]) -> None:
     if name not in known:
         values = {"name": name, "known": ", ".join(known)}
         raise InputError(
-            [Problem(field="target", message=Text("there is no target {name}; there are {known}", values))]
+            [Problem(field="target", message=Text("there is no target {name}; the targets are {known}", values))]
         )
 
 

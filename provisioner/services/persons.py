@@ -196,7 +196,8 @@ class Persons:
         find = self.people.find_all
         person = Privacy(self.authority, viewer).person(person_id, lambda wanted: find([wanted]).get(wanted))
         if person is None:
-            raise InputError([Problem(field="id", message=Text("person {person} not found", {"person": person_id}))])
+            problem = Problem(field="id", message=Text("person {person} not found", {"person": person_id}))
+            raise InputError([problem], cure="check the ID, or import the person")
         return person
 
 

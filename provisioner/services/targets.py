@@ -297,7 +297,7 @@ class Targets:
         known = [*self.config.content.targets, *self.config.content.channels]
         if name not in known:
             values = {"name": name, "known": ", ".join(known)}
-            message = Text("there is no target or channel {name}; there are {known}", values)
+            message = Text("there is no target or channel {name}; the targets and channels are {known}", values)
             raise InputError([Problem(field="name", message=message)])
         self.authority.require(actor, {Role.ADMINISTRATOR})
 

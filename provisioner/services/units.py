@@ -62,7 +62,7 @@ def known_units(store: Store, codes: Iterable[str], *, field: str = "code") -> l
         if code not in found
     ]
     if unknown:
-        raise InputError(unknown)
+        raise InputError(unknown, cure="run 'provisioner unit list' to see the codes of all units")
     return [found[code] for code in wanted]
 
 

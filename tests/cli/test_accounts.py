@@ -68,7 +68,9 @@ class TestList:
         assert "2026-03-10" in open_office.type("account", "list").out
 
     def test_of_a_wrong_day_or_state_exits_with_2(self, office: Office) -> None:
-        assert office.type("account", "list", "--due-before", "10.03.2026").code == 2
+        wrong = office.type("account", "list", "--due-before", "10.03.2026")
+        assert wrong.code == 2
+        assert "'10.03.2026' is not a date such as 2026-12-31." in wrong.err
         assert office.type("account", "list", "--state", "gone").code == 2
 
 
@@ -99,14 +101,18 @@ class TestShow:
         assert "pys             open" in open_office.type("account", "show", "arge46").out
 
     @pytest.mark.parametrize(
-        ("login", "message"),
-        [("yok46", "yok46 is unknown"), ("arge46@example.com", "arge46@example.com is not a valid login")],
+        ("login", "message", "cure"),
+        [
+            ("yok46", "yok46 is unknown", "run 'provisioner account list' to see the logins of all accounts"),
+            ("arge46@example.com", "arge46@example.com is not a valid login", ""),
+        ],
     )
-    def test_of_an_unknown_login_exits_with_2(self, office: Office, login: str, message: str) -> None:
+    def test_of_an_unknown_login_exits_with_2(self, office: Office, login: str, message: str, cure: str) -> None:
         answer = office.type("--json", "account", "show", login)
 
         assert answer.code == 2
         assert answer.json["error"]["items"][0]["message"] == message
+        assert answer.json["error"]["cure"] == cure
 
 
 class TestCreate:

@@ -178,6 +178,7 @@ class TestVerify:
         answer = lived.type("audit", "verify")
 
         assert f"the audit log is intact from entry 1 on: {len(items(lived))} entries" in answer.out
+        assert answer.out.endswith("no anchors were compared\n")
 
     def test_broken_trail_ends_with_4_and_says_where_and_what(self, lived: Office) -> None:
         tamper(lived, "DELETE FROM events WHERE seq = 3")

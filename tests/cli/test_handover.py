@@ -179,7 +179,7 @@ class TestHandover:
         answer = open_office.type("--json", "handover", "arge46", "--to", "1001")
 
         assert answer.code == 2
-        assert answer.json["error"]["items"][0]["message"] == "arge46: it is not open"
+        assert answer.json["error"]["items"][0]["message"] == "arge46: it is closed; reopen it"
 
     @pytest.mark.parametrize("options", [[], ["--to", "1001", "--to-it-unit"]])
     def test_needs_exactly_one_receiver(self, open_office: Office, options: list[str]) -> None:

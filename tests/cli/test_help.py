@@ -107,7 +107,7 @@ class TestLanguage:
             (["unit", "open"], "Hata: Eksik argüman: 'KOD|DOSYA...'."),
             (["trouble", "report", "x"], "Hata: Eksik seçenek: '--text'."),
             (["policy", "simulate", "--days", "0"], "'--days' için geçersiz değer: 0 şu aralıkta değil: 1<=x<=3660."),
-            (["policy", "due", "--until", "x"], "'--until' için geçersiz değer: 'x' şu biçimde değil: '%Y-%m-%d'."),
+            (["policy", "due", "--until", "x"], "'--until' için geçersiz değer: 'x', 2026-12-31 gibi bir tarih değil."),
             (["unit", "show"], "Hata: Eksik argüman: 'KOD'."),
             (["audit", "verify", "--anchor", "x"], "SIRA:ÖZET verin"),
             (["clearance", "1"], "Hata: --leaving ya da --starting verin."),
@@ -140,7 +140,7 @@ class TestLanguage:
     ("content", "message"),
     [
         ("x = ", "okunamıyor: Geçersiz değer (belgenin sonunda)"),
-        ('language = "tr"\nnonsense = 1\n', "dosyanın kendisi: bilinmeyen anahtar nonsense; bilinenler: store,"),
+        ('language = "tr"\nnonsense = 1\n', "provisioner.toml: bilinmeyen anahtar nonsense; anahtarlar: store,"),
         ('language = "tr"\nstore = 1\n', "store: beklenen: bir metin, bulunan: bir tam sayı"),
         ('language = "tr"\n', "accounts: eksik; beklenen: bir tablo"),
         (

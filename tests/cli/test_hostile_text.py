@@ -143,7 +143,7 @@ def test_errors_show_what_they_quote(office: Office, tmp_path: Path) -> None:
     answer = office.type("unit", "show", "no\u202e\nerror: all is well")
 
     assert is_safe(answer.err)
-    assert len(answer.err.strip().split("\n")) == 2
+    assert len(answer.err.strip().split("\n")) == 3, "the error, the problem and the cure"
     assert office.type("unit", "import", tmp_path / "a\n\x9bb.csv").err.isascii()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.cli.lazy import load
+from tests.cli.conftest import Office
 
 
 @pytest.fixture(autouse=True)
@@ -37,3 +38,23 @@ def test_garbage_of_a_program_that_calls_a_command_is_still_found() -> None:
     load("with_command:command")
     assert sys.modules["with_command"].command == [True]
     assert gc.get_freeze_count() == before
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["acount", "list"], "No such command 'acount'. Did you mean 'account'?"),
+        (["account", "rotat", "arge46"], "No such command 'rotat'. Did you mean 'rotate'?"),
+        (["--lang", "tr", "acount"], "Şunu mu demek istediniz: 'account'?"),
+        (["account", "zzz"], "No such command 'zzz'.\n"),
+    ],
+)
+def test_a_mistyped_command_is_recognised(office: Office, typed: list[str], said: str) -> None:
+    answer = office.type(*typed)
+
+    assert answer.code == 2
+    assert said in answer.err
+
+
+def test_the_usage_of_a_default_names_only_its_group(office: Office) -> None:
+    assert "Usage: provisioner handover [OPTIONS] LOGIN\n" in office.type("handover", "arge46").err

@@ -126,7 +126,7 @@ class TestInstalled:
     @pytest.mark.parametrize(
         ("settings", "words"),
         [
-            ('file = "a"\nfiel = "b"', "targets.gate: unknown key fiel; did you mean file? known are file"),
+            ('file = "a"\nfiel = "b"', "targets.gate: unknown key fiel; did you mean file? The keys are file"),
             ("file = 1", "targets.gate.file: expected a string"),
             ("", "targets.gate.file: it is missing"),
         ],

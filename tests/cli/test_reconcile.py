@@ -75,9 +75,10 @@ def test_a_list_that_fails_proves_nothing(office: Office) -> None:
     said = office.type("reconcile")
     assert said.code == 4
     office.faults("posta").clear()
-    office.faults("posta").on("account_list", Fault.CANNOT_CONNECT)
+    office.faults("posta").on("account_list", Fault.MISCONFIGURED)
     said = office.type("reconcile")
     assert "posta: not compared completely: " in said.err
+    assert "\n  -> " in said.err, "what to do about it"
 
 
 def test_a_target_that_is_said_to_be_without_a_list_is_no_failure(office: Office) -> None:

@@ -244,7 +244,7 @@ class TestProtected:
 
     @pytest.mark.parametrize(
         ("pattern", "said"),
-        [("", "in 'protected' is neither a login nor a pattern of logins"), ("a@b.c", "there are meb.gov.tr")],
+        [("", "in 'protected' is neither a login nor a pattern of logins"), ("a@b.c", "the domains are meb.gov.tr")],
     )
     def test_that_could_match_nothing_is_found_at_load(self, office: Office, pattern: str, said: str) -> None:
         text = office.config.read_text()

@@ -39,7 +39,7 @@ class TestRotate:
         answer = open_office.type("--json", "account", "rotate", "arge46", "kmarasmem")
 
         assert answer.code == 2
-        assert answer.json["error"]["items"][0]["message"] == "arge46: it is not open"
+        assert answer.json["error"]["items"][0]["message"] == "arge46: it is closed; reopen it"
         assert {operation.kind.value for operation in open_office.operations()} == {"create", "close"}
 
     def test_of_unknown_accounts_names_all_of_them(self, open_office: Office) -> None:

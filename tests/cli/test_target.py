@@ -209,5 +209,5 @@ class TestResume:
 
         assert answer.code == 2
         assert answer.json["error"]["items"][0]["message"] == (
-            "there is no target or channel yok; there are posta, pys, sms"
+            "there is no target or channel yok; the targets and channels are posta, pys, sms"
         )

@@ -148,7 +148,12 @@ class TestOpen:
 
         assert answer.code == 2
         assert answer.json["error"]["items"] == [
-            {"file": str(manifest), "line": 4, "field": "custodian", "message": "person 9999 not found"}
+            {
+                "file": str(manifest),
+                "line": 4,
+                "field": "custodian",
+                "message": "person 9999 not found; check the ID, or import the person",
+            }
         ]
         assert "hukuk" not in office.units()
 

@@ -84,7 +84,7 @@ class TestLoad:
     @pytest.mark.parametrize(
         ("text", "words"),
         [
-            ("nonsense = 1\n", "the file: unknown key nonsense; known are store, store_password"),
+            ("nonsense = 1\n", ".toml: unknown key nonsense; the keys are store, store_password"),
             ('[accounts]\ndomain = "x"\nplate = "46"\n', "accounts: unknown key plate"),
             ("[accounts]\n", "accounts.domain: it is missing"),
             ("store = 1\n", "store: expected a string"),
@@ -278,15 +278,15 @@ class TestStructure:
             ({"on": 1}, "targets.posta.on: expected true or false"),
             ({"inner": {"size": True}}, "targets.posta.inner.size: expected a whole number"),
             ({"inner": {"size": 0}}, "targets.posta.inner"),
-            ({"inner": {"depth": 1}}, "targets.posta.inner: unknown key depth; known are size"),
+            ({"inner": {"depth": 1}}, "targets.posta.inner: unknown key depth; the keys are size"),
             ({"colour": "green"}, "targets.posta.colour: expected one of red, blue"),
             ({"inner": 3}, "targets.posta.inner: expected a table, found a whole number"),
             ({"inner": ["size"]}, "targets.posta.inner: expected a table, found a list"),
             ({"on": "yes"}, "targets.posta.on: expected true or false, found a string"),
             ({"file": 3}, "targets.posta.file: expected a string, found a whole number"),
             ({"file": date(2026, 1, 1)}, "targets.posta.file: expected a string, found a date or time"),
-            ({"colours": "red"}, "targets.posta: unknown key colours; did you mean colour? known are password"),
-            ({"zzz": "red"}, "targets.posta: unknown key zzz; known are password"),
+            ({"colours": "red"}, "targets.posta: unknown key colours; did you mean colour? The keys are password"),
+            ({"zzz": "red"}, "targets.posta: unknown key zzz; the keys are password"),
             ({"password": "file:none"}, "write the secret into its first line, and give this user read access"),
         ],
     )
@@ -403,7 +403,7 @@ def test_a_wrong_table_of_a_list_is_named_by_its_number() -> None:
 
     assert str(caught.value).splitlines() == [
         "/etc/p.toml: targets.posta.hosts[2].url: expected a string, found a whole number",
-        "/etc/p.toml: targets.posta.hosts[3]: unknown key prot; did you mean port? known are url, port",
+        "/etc/p.toml: targets.posta.hosts[3]: unknown key prot; did you mean port? The keys are url, port",
         "/etc/p.toml: targets.posta.hosts[4]: expected a table, found a whole number",
     ]
 

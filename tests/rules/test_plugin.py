@@ -87,7 +87,7 @@ class TestRules:
         [
             ("", "rules.one.rule: it is missing"),
             ('rule = "renew"', "rules.one.rule: expected one of renew-or-close, auto-rotate, custodian"),
-            ('rule = "retention"\nday = 3', "rules.one: unknown key day; did you mean days? known are days"),
+            ('rule = "retention"\nday = 3', "rules.one: unknown key day; did you mean days? The keys are days"),
             ('rule = "retention"\ndays = "3"', "rules.one.days: expected a whole number"),
             ('rule = "retention"\ndays = 0', "rules.one: not allowed: 'days' must be >= 1"),
             *(

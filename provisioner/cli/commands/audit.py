@@ -343,6 +343,9 @@ def _tell(session: Session, found: Verification) -> None:
         )
     )
     output.say("it ends with {seq}:{hash}", **head_document(found.head))
+    if not found.compared:
+        output.say("no anchors were compared")
+        return
     output.say(Text.counted("{count} anchor agrees", "{count} anchors agree", count=found.compared))
 
 

@@ -100,6 +100,8 @@ def _row(difference: Difference, output: Output) -> tuple[str, ...]:
 def _tell(target: ComparedTarget, output: Output) -> None:
     say = output.say if target.error is None or target.is_omitted else output.note
     say(outcome(target))
+    if target.error and not target.is_omitted and target.error.cure.template:
+        output.error_line(f"  -> {output.said(target.error.cure)}")
 
 
 def verified_document(verified: VerifiedAccount, output: Output) -> Document:

@@ -141,13 +141,17 @@ class InputError(ProvisionerError):
 
         problems: All problems that were found.
 
+        cure: What the reader can do about all of them, if the problems don't say it.
+
         warnings: Possible problems in the same file.
     """
 
-    def __init__(self, problems: Sequence[Problem], /, *, warnings: Sequence[Problem] = ()) -> None:
+    def __init__(
+        self, problems: Sequence[Problem], /, *, cure: str | Text = "", warnings: Sequence[Problem] = ()
+    ) -> None:
         self.problems, self.warnings = tuple(problems), tuple(warnings)
-        count = len(self.problems)
-        super().__init__(Text.counted("{count} problem in the input", "{count} problems in the input", count=count))
+        text = Text.counted("{count} problem in the input", "{count} problems in the input", count=len(self.problems))
+        super().__init__(text, cure=cure)
 
     @property
     def message(self) -> Text:

@@ -163,7 +163,7 @@ def without_recipient(operation: Operation, unit: Unit, people: LookUp) -> Probl
         return None
     message = Text("the unit has no custodian to send the password to")
     if holder is not None:
-        message = Text("person {person} not found", {"person": holder})
+        message = Text("person {person} not found; check the ID, or import the person", {"person": holder})
     return Problem(subject=unit.code, field="custodian", message=message)
 
 

@@ -26,6 +26,12 @@ from provisioner.core.model.naming import Naming
 from provisioner.core.model.text import Text, marked
 from provisioner.core.model.unit_paths import ListedUnits
 
+#: Why nothing but an opening can be done to an account in these states.
+_NOT_OPEN = {
+    AccountState.PLANNED: marked("it was never opened; create it"),
+    AccountState.CLOSED: marked("it is closed; reopen it"),
+}
+
 
 @define(eq=False, kw_only=True)
 class Planner:
@@ -122,7 +128,7 @@ class Planner:
             TargetError: The personnel system as a whole can't be used.
         """
         problems = [
-            _problem(account, marked("it is closed; reopen it"))
+            _problem(account, _NOT_OPEN[AccountState.CLOSED])
             for account in accounts
             if account.state is AccountState.CLOSED
         ]
@@ -147,7 +153,7 @@ class Planner:
             TargetError: The personnel system as a whole can't be used.
         """
         problems = [
-            _problem(account, marked("it was never opened; create it"))
+            _problem(account, _NOT_OPEN[AccountState.PLANNED])
             for account in accounts
             if account.state is AccountState.PLANNED
         ]
@@ -251,11 +257,7 @@ class Planner:
 
             TargetError: The personnel system as a whole can't be used.
         """
-        problems = [
-            _problem(account, marked("it is not open"))
-            for account in accounts
-            if account.state in {AccountState.PLANNED, AccountState.CLOSED}
-        ]
+        problems = [_problem(account, _NOT_OPEN[account.state]) for account in accounts if account.state in _NOT_OPEN]
         wanted = self._as_they_are(OperationKind.ROTATE, accounts)
         return self._builder.plan(wanted, problems, already=None, initiator=initiator)
 
@@ -301,8 +303,8 @@ class Planner:
             TargetError: The personnel system as a whole can't be used.
         """
         problems = []
-        if account.state in {AccountState.PLANNED, AccountState.CLOSED}:
-            problems.append(_problem(account, marked("it is not open")))
+        if account.state in _NOT_OPEN:
+            problems.append(_problem(account, _NOT_OPEN[account.state]))
         if outgoing and outgoing != account.holder:
             text = Text("it is held by {holder}", {"holder": account.holder or "nobody"})
             problems.append(Problem(subject=account.login, field="from", message=text))

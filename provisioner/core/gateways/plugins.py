@@ -45,6 +45,7 @@ from provisioner.core.gateways.plugin_code import ForeignError, contained, enter
 from provisioner.core.model import MessageState, Person
 from provisioner.core.model.classes import define
 from provisioner.core.model.masking import guard_logs, mask, masked
+from provisioner.core.model.text import Text
 
 ENTRY_POINT_GROUP = "provisioner.plugins"
 
@@ -169,7 +170,7 @@ class Plugins:
         """
         for setting in settings:
             self.cannot.update({section.name: section.cannot for section in (*setting.targets, *setting.channels)})
-            entry, origin = find_entry_point(setting.plugin)
+            entry, origin = _named_by(setting)
             self._register(f"plugin:{setting.plugin}", _load(entry))
             register = self._manager.subset_hook_caller(
                 "provisioner_register", self._all_but(f"plugin:{setting.plugin}")
@@ -234,7 +235,7 @@ class Plugins:
         """
         if name not in self.targets:
             raise MisconfiguredError(
-                "there is no target {name}; there are {known}",
+                "there is no target {name}; the targets are {known}",
                 cure="correct its name",
                 name=name,
                 known=", ".join(self.targets),
@@ -456,6 +457,21 @@ def _wraps(implementation: pluggy.HookImpl) -> bool:
     return implementation.wrapper or implementation.hookwrapper
 
 
+def _named_by(setting: PluginSettings) -> tuple[EntryPoint, PluginOrigin]:
+    """Return the entry point of a configured plug-in, and its origin.
+
+    Raises:
+
+        PluginError: No plug-in has this name; the error says which tables name it.
+    """
+    try:
+        return find_entry_point(setting.plugin)
+    except PluginError as error:
+        sections = (*setting.targets, *setting.channels, *setting.rule_sets)
+        keys = ", ".join(f"{section.place}.plugin" for section in sections)
+        raise PluginError(Text("{keys}: {problem}", {"keys": keys, "problem": error.text}), cure=error.cure) from None
+
+
 def find_entry_point(plugin: str) -> tuple[EntryPoint, PluginOrigin]:
     """Return the entry point of an installed plug-in, and its origin.
 
@@ -466,7 +482,7 @@ def find_entry_point(plugin: str) -> tuple[EntryPoint, PluginOrigin]:
     installed = installed_on(tuple(sys.path))
     if plugin not in installed:
         raise PluginError(
-            "plug-in {plugin} is not installed; installed are: {installed}",
+            "plug-in {plugin} is not installed; the installed plug-ins are {installed}",
             cure="install the distribution that ships it, or correct the name",
             plugin=plugin,
             installed=", ".join(sorted(installed)),

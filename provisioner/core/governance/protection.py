@@ -48,7 +48,7 @@ class Pattern:
             )
         if domain and not any(fnmatchcase(name.casefold(), domain) for name in domains):
             raise ConfigurationError(
-                "{pattern} in 'protected' has a domain that no account has; there are {domains}",
+                "{pattern} in 'protected' has a domain that no account has; the domains are {domains}",
                 cure="correct the domain, or leave it out",
                 pattern=repr(text),
                 domains=", ".join(sorted(domains)),

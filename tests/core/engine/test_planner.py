@@ -95,7 +95,7 @@ def test_every_problem_is_named_in_one_go(harness: Harness) -> None:
     assert problems(caught.value) == {
         ("46-TEM", "login", "kötü giriş is not a valid login"),
         ("712345", "custodian", "the unit has no custodian to send the password to"),
-        ("46-HUK", "custodian", "person 9999 not found"),
+        ("46-HUK", "custodian", "person 9999 not found; check the ID, or import the person"),
     }
 
 
@@ -135,7 +135,7 @@ def test_a_closed_account_is_not_rotated(harness: Harness) -> None:
     harness.open([samples.UNIT.code])
     harness.close_accounts(["temelegitim46"])
 
-    with pytest.raises(InputError, match="it is not open"):
+    with pytest.raises(InputError, match="it is closed; reopen it"):
         harness.rotate(["temelegitim46"])
 
 
@@ -145,9 +145,9 @@ def test_an_account_that_was_never_opened_is_neither_rotated_nor_handed_over(
     target.faults.on("account_create", Fault.REFUSE)
     harness.open([samples.UNIT.code])
 
-    with pytest.raises(InputError, match="it is not open"):
+    with pytest.raises(InputError, match="it was never opened; create it"):
         harness.rotate(["temelegitim46"])
-    with pytest.raises(InputError, match="it is not open"):
+    with pytest.raises(InputError, match="it was never opened; create it"):
         harness.hand_over("temelegitim46", samples.SUCCESSOR.id)
 
 

@@ -53,7 +53,7 @@ def test_a_person_who_is_gone_and_an_unknown_account_concern_only_their_own_oper
 
     assert [str(error.problems[0].message) for error in found if isinstance(error, InputError)] == [
         "nobody is unknown",
-        "person p9 not found",
+        "person p9 not found; check the ID, or import the person",
     ]
     assert isinstance(found[2], PlannedOperation)
     with pytest.raises(InputError, match="nobody is unknown"):

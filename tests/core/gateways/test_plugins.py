@@ -127,8 +127,8 @@ def test_a_plug_in_sees_its_own_settings_only(plugins: Plugins, install: Install
 def test_a_plug_in_that_is_not_installed_stops_the_program(plugins: Plugins, install: Install) -> None:
     install("memory", {})
 
-    with pytest.raises(PluginError, match="plug-in nosuch is not installed; installed are: memory"):
-        plugins.load([settings("nosuch")])
+    with pytest.raises(PluginError, match=r"^targets\.a\.plugin: plug-in nosuch is not installed; .* are memory$"):
+        plugins.load([settings("nosuch", "a")])
 
 
 def test_what_is_installed_is_read_once_for_all_plug_ins(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -425,7 +425,7 @@ def test_a_target_is_asked_by_its_name(plugins: Plugins) -> None:
     plugins.add_target("posta", MemoryTarget(), ORIGIN)
 
     assert plugins.report("posta").warnings == ()
-    with pytest.raises(MisconfiguredError, match="there is no target post; there are posta"):
+    with pytest.raises(MisconfiguredError, match="there is no target post; the targets are posta"):
         plugins.report("post")
 
 
