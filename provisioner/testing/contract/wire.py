@@ -20,6 +20,7 @@ from provisioner.core.api.errors import (
     UnknownOutcomeError,
 )
 from provisioner.core.api.messages import CreateAccount, HandOver, Presence, ProbeAccount, RotateSecret
+from provisioner.core.gateways.gateway import LIST
 from provisioner.core.model.secret import Secret
 from provisioner.testing.contract.cases import PLAIN, Case, prepared
 from provisioner.testing.contract.inventory import listed, of
@@ -142,6 +143,7 @@ class WireChecks(ListenerFixtures):
     @pytest.mark.parametrize("fault", LOSSES)
     def test_list_whose_answer_is_lost_is_an_error(self, wired: Sandbox, wire: TcpProxy, fault: WireFault) -> None:
         """Whichever answer of a list is lost, the list is complete or an error, and nobody is missing because of it."""
+        wired.needs(LIST)
         account, _ = wired.opened()
         for number in range(MOST_REQUESTS):
             with struck(wire, fault, number) as hit:
