@@ -53,9 +53,9 @@ docs: $(READY)
 messages: $(VENV)/.installed-dev
 	$(BIN)/python -m update_messages
 
-## How much of the core and the store their own tests reach; less than before is an error.
-coverage: $(READY)
-	@$(PYTEST) -m 'not slow' --cov --cov-report= tests/core tests/store
+## How much of the core and the store their own tests reach, on both databases; less than before is an error.
+coverage: servers $(READY)
+	@$(PYTEST) -m 'not slow or server' --cov --cov-report= tests/core tests/store
 	$(BIN)/coverage report
 
 ## This build beside an earlier one and beside bare scripts, as one table. Takes half an hour, on a quiet machine.

@@ -281,10 +281,11 @@ def test_a_new_store_has_what_migrations_and_many_changes_need(store: Store, url
 
 LOADED = """
 import sys
+before = {*sys.modules}
 from provisioner.store import Store
 with Store.open(sys.argv[1]) as store:
     list(store.accounts.find())
-print(" ".join(sorted(sys.modules.keys() & {"alembic", "sqlite3", "provisioner.store.db.sqlite"})))
+print(" ".join(sorted((sys.modules.keys() - before) & {"alembic", "sqlite3", "provisioner.store.db.sqlite"})))
 """
 
 
