@@ -68,7 +68,8 @@ class TestGrant:
         assert (event["actor"], event["grant"]["id"]) == ("3001", given["id"])
 
     def test_is_undone_by_revoke(self, strict: Office) -> None:
-        give(strict, "2001", "officer")
+        granted = strict.type("--actor", "3001", "authority", "grant", "2001", "officer")
+        assert granted.out == "2001: officer: everywhere: assigned\n"
         by(strict, "3001", "authority", "revoke", "2001", "officer")
 
         assert "3001" in cure(by(strict, "2001", "unit", "open", "ar-ge"))

@@ -109,6 +109,8 @@ def inbox(session: Session, number: str | None, database: Path | None, url: str 
         where = _configured(session)
     items = _fetch(where, number) if where.url else _read(where.embedded, number)
     session.output.document({"items": items})
+    if not items:
+        session.output.say("no messages")
     for item in items:
         received_at = session.time(datetime.fromisoformat(item["received_at"])) if item["received_at"] else ""
         session.output.line(f"{received_at}  {item['from']} > {item['to']}: {item['text']}")

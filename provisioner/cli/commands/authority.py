@@ -182,7 +182,7 @@ def _end(session: Session, *, dry_run: bool) -> ExitCode:
 
 def _line(session: Session, grant: RoleAssignment) -> str:
     who = f"{grant.person} ← {grant.delegator}" if grant.delegator else grant.person
-    return f"{who}: {session.output.word(grant.role)}: {grant.unit or '*'}"
+    return f"{who}: {session.output.word(grant.role)}: {grant.unit or session.output.text('everywhere')}"
 
 
 def _table(session: Session, grants: Iterable[RoleAssignment]) -> None:
@@ -192,7 +192,7 @@ def _table(session: Session, grants: Iterable[RoleAssignment]) -> None:
             (
                 assignment.person,
                 session.output.word(assignment.role),
-                assignment.unit or "*",
+                assignment.unit or session.output.text("everywhere"),
                 assignment.delegator or "",
                 session.local_day(assignment.starts_at),
                 session.local_day(assignment.ends_at and assignment.ends_at - timedelta(seconds=1)),

@@ -98,6 +98,8 @@ def test_an_inbox_is_read_from_a_file(tmp_path: Path) -> None:
 
     assert f"ILMEM > {NUMBER}: şifre for {NUMBER}" in shown.output
     assert [item["to"] for item in document["items"]] == [NUMBER]
+    arguments[1] = "0555 999 99 99"
+    assert CliRunner().invoke(group, arguments).output == "no messages\n"
 
 
 def test_an_inbox_shows_times_of_the_configured_zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
