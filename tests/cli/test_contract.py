@@ -134,7 +134,7 @@ def test_an_unknown_target_is_named_with_those_that_there_are(office: Office) ->
     answer = office.type("contract", "mail")
 
     assert answer.code == 2
-    assert "there is no target mail; there are posta, pys" in answer.err
+    assert "there is no target mail; the targets are posta, pys" in answer.err
 
 
 def test_an_unknown_unit_is_an_error_before_anything_is_made(office: Office) -> None:

@@ -37,7 +37,7 @@ def test_is_denied_to_others(app: Application, unit: str | None) -> None:
 
 
 def test_a_target_or_a_unit_that_does_not_exist_is_named(app: Application) -> None:
-    with pytest.raises(InputError, match="there is no target posta; there are directory"):
+    with pytest.raises(InputError, match="there is no target posta; the targets are directory"):
         app.reconcile.compare(actor=ADMINISTRATOR, target="posta")
     with pytest.raises(InputError, match="there is no unit nowhere"):
         app.reconcile.compare(actor=ADMINISTRATOR, unit="nowhere")
