@@ -43,9 +43,9 @@ def test_garbage_of_a_program_that_calls_a_command_is_still_found() -> None:
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        (["acount", "list"], "No such command 'acount'. Did you mean 'account'?"),
-        (["account", "rotat", "arge46"], "No such command 'rotat'. Did you mean 'rotate'?"),
-        (["--lang", "tr", "acount"], "Şunu mu demek istediniz: 'account'?"),
+        (["akount", "list"], "No such command 'akount'. Did you mean 'account'?"),
+        (["account", "rotaet", "arge46"], "No such command 'rotaet'. Did you mean 'rotate'?"),
+        (["--lang", "tr", "akount"], "Şunu mu demek istediniz: 'account'?"),
         (["account", "zzz"], "No such command 'zzz'.\n"),
     ],
 )
