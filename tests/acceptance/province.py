@@ -164,12 +164,22 @@ class Entrance:
         self._connection.password, self._connection.authentication = password, ldap3.SIMPLE
         return bool(self._connection.bind()[0])
 
+    def holder(self, login: str) -> str:
+        """Return whom the entry of an account names as its holder."""
+        self._become_administrator()
+        dn = f"uid={login},{self._directory.base_dn}"
+        _, _, [entry], _ = self._connection.search(dn, "(uid=*)", ldap3.BASE, attributes=["employeeNumber"])
+        return str(entry["raw_attributes"]["employeeNumber"][0], "utf-8")
+
     def clear(self) -> None:
         """Remove every account from the directory."""
+        self._become_administrator()
+        _, _, entries, _ = self._connection.search(self._directory.base_dn, "(uid=*)", ldap3.LEVEL)
+        for entry in entries:
+            assert self._connection.delete(entry["dn"])[0]
+
+    def _become_administrator(self) -> None:
         self._connection.user = self._directory.admin_dn
         self._connection.password = self._directory.admin_password.reveal()
         self._connection.authentication = ldap3.SIMPLE
         assert self._connection.bind()[0]
-        _, _, entries, _ = self._connection.search(self._directory.base_dn, "(uid=*)", ldap3.LEVEL)
-        for entry in entries:
-            assert self._connection.delete(entry["dn"])[0]

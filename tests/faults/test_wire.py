@@ -321,6 +321,7 @@ def check_ended(scene: Scene, number: int, operation: Operation, account_state: 
         assert last != old
         assert not any(any(scene.takes(login, one)) for one in earlier)
         if operation.kind is HANDOVER:
+            assert scene.entrance.holder(login) == SUCCESSORS[number].id
             assert scene.kannel.inbox(SUCCESSORS[number].mobile or "")
 
 

@@ -19,7 +19,7 @@ from provisioner.core.api.kinds import HOOKS, KINDS, KindSpec
 from provisioner.core.api.messages import AccountChange, CreateAccount, Receipt
 from provisioner.core.engine.context import EngineContext
 from provisioner.core.engine.plan import PlannedOperation
-from provisioner.core.engine.proofs import Proof
+from provisioner.core.engine.proofs import Proof, leaves_rest
 from provisioner.core.engine.recorder import OperationRecorder
 from provisioner.core.gateways.gateway import PROBE, Target
 from provisioner.core.model import AccountState, Outcome, TargetState
@@ -98,11 +98,11 @@ class TargetChanges:
                 return target.change(request)
             except UnknownOutcomeError as error:
                 doubtful = True
-                return self._find_out(proof, error)
+                return self._find_out(target, request, proof, error)
             except RefusedError as error:
                 # After a lost answer, a refusal may only mean that the earlier attempt arrived.
                 if doubtful:
-                    return self._find_out(proof, error)
+                    return self._find_out(target, request, proof, error)
                 raise
 
         try:
@@ -114,7 +114,8 @@ class TargetChanges:
             self.log.end(position, outcome, error=error, target_state=self._state_after(error, doubtful=doubtful))
             raise
         self.made_at = self.made_at or self.context.now()
-        self._made.insert(0, (target, request, receipt.undo))
+        # After a lost answer, an undo may only lead back to what the lost request has made.
+        self._made.insert(0, (target, request, None if doubtful else receipt.undo))
         self.log.end(position, receipt.outcome, reference=receipt.reference)
 
     def roll_back(self) -> bool:
@@ -130,13 +131,16 @@ class TargetChanges:
             return TargetState.ABSENT
         return TargetState.INCOMPLETE if doubtful and self._spec.alters else None
 
-    def _find_out(self, proof: Proof, error: TargetError) -> Receipt:
+    def _find_out(self, target: Target, request: AccountChange, proof: Proof, error: TargetError) -> Receipt:
         proved = self.context.retry.call(lambda _: proof())
-        if proved:
-            return Receipt(outcome=Outcome.APPLIED, detail="found by a probe, after the answer was lost")
         if proved is None:
             raise error
-        raise NotAppliedError("{error}; a probe showed that nothing had changed", error=error.text)
+        if not proved:
+            raise NotAppliedError("{error}; a probe showed that nothing had changed", error=error.text)
+        planned = self.work.planned_change(target.name)
+        if self.context.retry.call(lambda _: leaves_rest(target, request, planned)):
+            raise NotAppliedError("{error}; a probe showed that only a part was changed", error=error.text)
+        return Receipt(outcome=Outcome.APPLIED, detail="found by a probe, after the answer was lost")
 
     def _prove(self, target: Target, proof: Proof) -> None:
         """Verify the change, with a log-in if there is a password."""

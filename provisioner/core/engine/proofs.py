@@ -6,7 +6,17 @@ from collections.abc import Callable
 
 from provisioner.core.api.errors import LockedError
 from provisioner.core.api.kinds import KindSpec
-from provisioner.core.api.messages import CONTAINER, Presence, ProbeAccount
+from provisioner.core.api.messages import (
+    CONTAINER,
+    ENTITLEMENTS,
+    AccountChange,
+    CloseAccount,
+    CreateAccount,
+    HandOver,
+    PlannedChange,
+    Presence,
+    ProbeAccount,
+)
 from provisioner.core.gateways.gateway import PROBE, Target
 from provisioner.core.model import Account, TargetState
 
@@ -51,6 +61,23 @@ def proof_of_move(target: Target, probe: ProbeAccount) -> Proof:
     if target.lacks(PROBE) or not target.foresees:
         return lambda: None
     return lambda: all(change.name != CONTAINER for change in target.probe(probe).changes)
+
+
+def leaves_rest(target: Target, request: AccountChange, planned: PlannedChange) -> bool:
+    """Return whether a part of a change was not made. A log-in, or a lock, shows only one part of what a target writes.
+
+    Args:
+
+        target: The target. One that can't tell is taken to make all of a change or nothing.
+
+        request: The change.
+
+        planned: The values that it writes.
+    """
+    if target.lacks(PROBE) or not target.foresees or not isinstance(request, (CreateAccount, HandOver, CloseAccount)):
+        return False
+    left = target.probe(ProbeAccount(account=request.account, planned=planned)).changes
+    return any(change.name == ENTITLEMENTS for change in left) if isinstance(request, CloseAccount) else bool(left)
 
 
 def _takes_secret(target: Target, probe: ProbeAccount, *, reopens: bool) -> bool | None:
