@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import attrs
 
-from provisioner.core.api.errors import ConflictError, MisconfiguredError, MissingError, TargetError
+from provisioner.core.api.errors import (
+    ConflictError,
+    MisconfiguredError,
+    MissingError,
+    PartialListError,
+    TargetError,
+)
 from provisioner.core.model import Account
 from provisioner_ldap.client import LdapSession, filter_value
 from provisioner_ldap.entry import OBJECT_CLASS, PASSWORD, Attributes, Control, Entry
+from provisioner_ldap.errors import hidden
 from provisioner_ldap.families.base import STRUCTURAL_CLASS
 from provisioner_ldap.layout import Layout
 from provisioner_ldap.listing import account_filter
@@ -45,13 +53,17 @@ class AccountEntries:
         Raises:
 
             ConflictError: There are several.
+
+            ForbiddenError: There is one, and the service account sees nothing of it.
         """
         self.session.family.expect_login(account.login)
         wanted, dn = dict.fromkeys(attributes), self.layout.below_base(account)
         if not self.layout.has_containers:
-            return self.session.read(dn, wanted, control)
-        test = account_filter(self.layout, filter_value(self.layout.name(account)))
-        found = self.session.locate(self.layout.settings.base(account.kind), test, wanted, control)
+            entry = self.session.read(dn, wanted, control)
+            if entry.is_hidden:
+                raise hidden(self.session.server, dn)
+            return entry
+        found = self._located(account, wanted, control)
         if len(found) > 1:
             raise ConflictError(
                 "there are several entries of {login}: {names}",
@@ -61,16 +73,23 @@ class AccountEntries:
             )
         return found[0] if found else Entry(dn)
 
+    def _located(self, account: Account, attributes: Iterable[str], control: Control | None = None) -> Sequence[Entry]:
+        """Read the entries of an account anywhere below its base."""
+        test = account_filter(self.layout, filter_value(self.layout.name(account)))
+        return self.session.locate(self.layout.settings.base(account.kind), test, attributes, control)
+
     def expect(self, account: Account) -> Entry:
         """Read an entry that is there.
 
         Raises:
 
             MissingError: It is not.
+
+            ConflictError: It is in another place.
         """
         entry = self.find(account)
         if not entry.exists:
-            self.expect_changes(account)
+            self.expect_absent(account)
             raise MissingError("{server} has no entry {dn}", server=self.session.server, dn=entry.dn)
         return entry
 
@@ -82,6 +101,30 @@ class AccountEntries:
             ReadOnlyServerError: It takes none.
         """
         self.session.expect_changes(self.layout.settings.base(account.kind))
+
+    def expect_absent(self, account: Account) -> None:
+        """Check that an account whose entry was not found is nowhere below its base.
+
+        Raises:
+
+            ConflictError: Somebody has moved it.
+
+            ReadOnlyServerError: The server takes no changes, so it may only not have it yet.
+        """
+        self.expect_changes(account)
+        if self.layout.has_containers:
+            return  # it was looked for everywhere
+        moved: Sequence[Entry] = ()
+        with suppress(PartialListError):  # where another server is responsible, no account was made
+            moved = self._located(account, ())
+        if moved:
+            raise ConflictError(
+                "the entry of {login} is not {dn} but {other}",
+                cure="move it back; if accounts are in containers, set 'container'",
+                login=account.login,
+                dn=self.layout.below_base(account),
+                other=moved[0].dn,
+            )
 
     def expect_ours(self, entry: Entry, account: Account) -> None:
         """Check that an entry that was there before us is this account.

@@ -14,7 +14,7 @@ from provisioner.core.api.messages import Capabilities, TargetReport
 from provisioner.core.model.text import Text, marked
 from provisioner_ldap.client import LdapSession
 from provisioner_ldap.entry import OBJECT_CLASS, Entry
-from provisioner_ldap.errors import ReadOnlyServerError
+from provisioner_ldap.errors import ReadOnlyServerError, no_base
 from provisioner_ldap.families import ROOT
 from provisioner_ldap.settings import LdapSettings, is_local
 from provisioner_ldap.times import CLOCK_SKEW
@@ -93,7 +93,7 @@ def check_replica(session: LdapSession, settings: LdapSettings) -> TargetReport:
     """
     for base in settings.bases:
         if not session.read(base, ()).exists:
-            raise _no_base(base, session)
+            raise no_base(session.server, base)
     until = session.certificate_until
     root = session.read("", ROOT)
     concerns = _concerns(session, root)
@@ -195,7 +195,7 @@ def _expect_base(base: str, session: LdapSession, settings: LdapSettings) -> Non
     except ConflictError:  # it is a referral to another server
         found = Entry(base)
     if not found.exists:
-        raise _no_base(base, session)
+        raise no_base(session.server, base)
     if not family.may_create(found, settings.object_classes):
         raise MisconfiguredError(
             "{server} does not let the service account make accounts below {base}",
@@ -210,15 +210,6 @@ def _expect_base(base: str, session: LdapSession, settings: LdapSettings) -> Non
             server=session.server,
             base=base,
         )
-
-
-def _no_base(base: str, session: LdapSession) -> MisconfiguredError:
-    return MisconfiguredError(
-        "{server} has no entry {base} that the service account may see",
-        cure="create it, correct base_dn or base_of_kind, or give the service account access to it",
-        server=session.server,
-        base=base,
-    )
 
 
 def _is_far(time: datetime | None) -> bool:

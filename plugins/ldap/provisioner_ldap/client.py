@@ -49,6 +49,7 @@ from provisioner_ldap.errors import (
     TakenError,
     from_answer,
     from_exception,
+    no_base,
     no_parent,
     read_only,
 )
@@ -170,7 +171,7 @@ class LdapSession:
             return Entry(dn)
         self._succeeded(answer)
         values = {name: held for entry in found for name, held in entry.values.items()}
-        return Entry(dn, self._as_asked(values, _lower(wanted)))
+        return Entry(dn, self._as_asked(values, _lower(wanted)), is_hidden=not values)
 
     def locate(
         self, base: str, test: str, attributes: Iterable[str], control: Control | None = None
@@ -179,13 +180,19 @@ class LdapSession:
 
         Args:
 
-            base: The entry above them. Below one that does not exist, there is none.
+            base: The entry above them.
 
             test: The filter.
 
             attributes: What to read of each.
 
             control: What else to ask for, by its identifier and value.
+
+        Raises:
+
+            MisconfiguredError: There is no such entry above them.
+
+            PartialListError: None was found, and a part of what is below *base* is on another server.
         """
         wanted = [OBJECT_CLASS, *attributes]
         answer, found = self._ask(
@@ -198,10 +205,13 @@ class LdapSession:
             controls=_controls(control),
         )
         if answer.code == results.RESULT_NO_SUCH_OBJECT:
-            return ()
+            raise no_base(self.server, base)
         self._succeeded(answer)
         names = _lower(wanted)
-        return [self._renamed(_entry(result), names) for result in found if result["type"] == "searchResEntry"]
+        entries = [self._renamed(_entry(result), names) for result in found if result["type"] == "searchResEntry"]
+        if not entries:
+            self._expect_whole(base, found)
+        return entries
 
     def find(self, base: str, attributes: Attributes) -> str | None:
         """Return the name of an entry below *base* that has one of these values, if there is one."""
@@ -230,6 +240,8 @@ class LdapSession:
 
         Raises:
 
+            PartialListError: A part of all that is below *base* is on another server.
+
             TargetError: A page was refused, or did not come. What came before is not all.
         """
         wanted = [OBJECT_CLASS, *attributes]
@@ -237,7 +249,7 @@ class LdapSession:
         cookie: bytes | None = b""
         while cookie is not None:
             with self._wire.reading_entries() as found:
-                answer, _ = self._ask(
+                answer, others = self._ask(
                     self._connection.search,
                     base,
                     test,
@@ -249,6 +261,8 @@ class LdapSession:
                     paged_cookie=cookie,
                 )
             self._succeeded(answer)
+            if subtree:  # otherwise a referral stands for one entry, and a probe shows it
+                self._expect_whole(base, others)
             cookie = self._next_page()
             yield [self._renamed(entry, names) for entry in found]
 
@@ -274,6 +288,23 @@ class LdapSession:
     def _renamed(self, entry: Entry, names: AbstractSet[str]) -> Entry:
         values = self._as_asked(entry.values, names)
         return entry if values is entry.values else Entry(entry.dn, values)
+
+    def _expect_whole(self, base: str, found: Iterable[Mapping[str, Any]]) -> None:
+        """Check that an answer does not refer to another server for a part of what is below *base*.
+
+        Raises:
+
+            PartialListError: It does.
+        """
+        places = [place for result in found if result["type"] == "searchResRef" for place in result["uri"]]
+        if places and not self.family.refers_to_other_domains:
+            raise PartialListError(
+                "{server} refers to {place} for a part of {base}",
+                cure="remove the referral, or set base_dn to an entry below which this directory has everything",
+                server=self.server,
+                place=places[0],
+                base=base,
+            )
 
     def _next_page(self) -> bytes | None:
         """Return what asks for the next page; ``None`` if the server says that there is none.

@@ -233,6 +233,8 @@ class Directory:
     def _shut(self, session: LdapSession, request: CloseAccount) -> Receipt:
         # What keeps the account closed must be its own: a role that does may be taken away by anybody.
         former = self._entries(session).find(request.account, self._family.own_values)
+        if not former.exists:
+            self._entries(session).expect_absent(request.account)
         changes = self._family.disabling(former, self.now()) if former.exists else {}
         undo = Undo(self._family, former, set(changes))
         if changes:
@@ -292,7 +294,7 @@ class Directory:
         entries = self._entries(session)
         entry = entries.find(account)
         if not entry.exists:
-            entries.expect_changes(account)
+            entries.expect_absent(account)
             return Receipt(outcome=Outcome.UNCHANGED, reference=entry.dn)
         entries.expect_ours(entry, account)
         outcome = Outcome.APPLIED if session.delete(entry.dn) else Outcome.UNCHANGED

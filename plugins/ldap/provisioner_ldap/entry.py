@@ -42,6 +42,8 @@ class Entry:
     dn: str
     #: The values of each attribute, by its name in lower case.
     values: Mapping[str, tuple[bytes, ...]] = attrs.field(factory=dict, repr=False, converter=_concealing)
+    #: Whether the server answered that it is there, and showed nothing of it.
+    is_hidden: bool = False
 
     @property
     def exists(self) -> bool:

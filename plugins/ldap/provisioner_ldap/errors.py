@@ -255,6 +255,37 @@ def no_parent(server: str, dn: str) -> NoParentError:
     )
 
 
+def no_base(server: str, base: str) -> MisconfiguredError:
+    """Return the error for accounts that would be below an entry that does not exist.
+
+    Args:
+
+        server: The URL of the server.
+
+        base: The name of that entry.
+    """
+    return MisconfiguredError(
+        "{server} has no entry {base} that the service account may see",
+        cure="create it, correct base_dn or base_of_kind, or give the service account access to it",
+        server=server,
+        base=base,
+    )
+
+
+def hidden(server: str, dn: str) -> ForbiddenError:
+    """Return the error for an entry that is there, and of which the service account sees nothing.
+
+    Args:
+
+        server: The URL of the server.
+
+        dn: The name of the entry.
+    """
+    return ForbiddenError(
+        "{server} has an entry {dn} that the service account may not read", cure=_RIGHTS, server=server, dn=dn
+    )
+
+
 def read_only(answer: LdapResult) -> ReadOnlyServerError:
     """Return the error for an answer of a server that takes no changes."""
     return ReadOnlyServerError(

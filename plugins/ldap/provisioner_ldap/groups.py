@@ -14,6 +14,7 @@ from provisioner.core.api.errors import ConflictError
 from provisioner.core.api.messages import ENTITLEMENTS, AttributeChange, Entitlements
 from provisioner_ldap.client import LdapSession
 from provisioner_ldap.entry import OBJECT_CLASS, Entry
+from provisioner_ldap.errors import hidden
 from provisioner_ldap.names import canonical
 
 #: The attribute whose values are logins. Those of the others are DNs.
@@ -165,8 +166,16 @@ class Memberships:
 
 
 def read_group(session: LdapSession, group: str, attributes: Sequence[str] = ()) -> Entry:
-    """Return a group, without any value if it does not exist. What is no DN is the name of no group."""
-    return session.read(group, attributes) if "=" in group else Entry(group)
+    """Return a group, without any value if it does not exist. What is no DN is the name of no group.
+
+    Raises:
+
+        ForbiddenError: It exists, and the service account sees nothing of it.
+    """
+    entry = session.read(group, attributes) if "=" in group else Entry(group)
+    if entry.is_hidden:
+        raise hidden(session.server, group)
+    return entry
 
 
 def _members_attribute(group: Entry) -> str | None:

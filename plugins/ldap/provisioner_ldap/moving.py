@@ -14,6 +14,7 @@ from provisioner_ldap.errors import NoParentError
 from provisioner_ldap.groups import GroupChange, Member, is_by_name, pending
 from provisioner_ldap.layout import ContainerLevel
 from provisioner_ldap.names import canonical, container_of
+from provisioner_ldap.rewrite import take_back
 
 
 def move_shown(former: str, new: str) -> tuple[AttributeChange, ...]:
@@ -58,6 +59,8 @@ class Move:
     levels: Sequence[ContainerLevel]
     create: bool
     _left: list[GroupChange] = attrs.field(factory=list, init=False)
+    _joined: list[GroupChange] = attrs.field(factory=list, init=False)
+    _is_moved: bool = attrs.field(default=False, init=False)
 
     def make(self, session: LdapSession, login: str, entitlements: Entitlements) -> None:
         """Move the entry. It leaves the managed groups that name it first, and joins them again under its new name.
@@ -71,39 +74,37 @@ class Move:
             login: The login of the account.
 
             entitlements: The managed groups.
+
+        Raises:
+
+            UnknownOutcomeError: A step failed, and those before it could not be rolled back.
         """
-        self._leave(session, Member(self.former, login), entitlements)
         try:
+            self._leave(session, Member(self.former, login), entitlements)
             self._move(session)
+            self._join_again(session)
         except UnknownOutcomeError:
             raise
-        except TargetError:
-            self._join_again(session)
+        except TargetError as error:
+            take_back(self.former, error, lambda: self.undo(session))
             raise
-        for change in self._joined:
-            change.make(session)
 
     def undo(self, session: LdapSession) -> None:
-        """Move the entry back."""
+        """Move the entry back, as far as it was moved."""
         for change in self._joined:
             change.inverse.make(session)
-        session.move(self.new, self.former)
-        self._join_again(session)
-
-    @property
-    def _joined(self) -> list[GroupChange]:
-        return [attrs.evolve(change, value=self.new, joins=True) for change in self._left]
+        if self._is_moved:
+            session.move(self.new, self.former)
+        for change in reversed(self._left):
+            change.inverse.make(session)
 
     def _leave(self, session: LdapSession, member: Member, entitlements: Entitlements) -> None:
         if session.family.member_of:
             return  # the directory itself writes the new name into groups
         managed = Entitlements(withdrawn=entitlements.granted | entitlements.withdrawn)
-        changes = [change for change in pending(session, member, managed) if is_by_name(change)]
-        self._left = [change for change in changes if change.make(session)]
-
-    def _join_again(self, session: LdapSession) -> None:
-        for change in reversed(self._left):
-            change.inverse.make(session)
+        for change in filter(is_by_name, pending(session, member, managed)):
+            if change.make(session):
+                self._left.append(change)
 
     def _move(self, session: LdapSession) -> None:
         try:
@@ -111,3 +112,10 @@ class Move:
         except NoParentError:
             provide(session, self.levels, create=self.create)
             session.move(self.former, self.new)
+        self._is_moved = True
+
+    def _join_again(self, session: LdapSession) -> None:
+        for left in self._left:
+            change = attrs.evolve(left, value=self.new, joins=True)
+            change.make(session)
+            self._joined.append(change)

@@ -115,8 +115,11 @@ class Prober:
 
     def _look(self, session: LdapSession, request: ProbeAccount) -> tuple[str, AccountReport]:
         """Read an entry where it is as it is now, and say where that is."""
-        self._entries(session).expect_changes(request.account)
-        entry = self._entries(session).find(request.account)
+        entries = self._entries(session)
+        entries.expect_changes(request.account)
+        entry = entries.find(request.account)
+        if not entry.exists:
+            entries.expect_absent(request.account)
         planned = request.planned if entry.exists else None
         changes = self.contents.foreseen(session, entry, request.account, planned) if planned else ()
         shown = (*self._family.shown, *self._family.locks, *self._layout.settings.attributes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -15,6 +15,32 @@ from provisioner_ldap.client import LdapSession
 from provisioner_ldap.entry import PASSWORD, Attributes, Entry
 from provisioner_ldap.families.base import Family
 from provisioner_ldap.groups import GroupChange
+
+
+def take_back(dn: str, error: TargetError, undo: Callable[[], None]) -> None:
+    """Take the finished steps of a change back.
+
+    Args:
+
+        dn: The entry.
+
+        error: Why the next step failed.
+
+        undo: Takes them back.
+
+    Raises:
+
+        UnknownOutcomeError: That failed too, so the entry is half changed.
+    """
+    try:
+        undo()
+    except TargetError as second:
+        raise UnknownOutcomeError(
+            "{dn} is partly changed: {error}; and it could not be restored: {second}",
+            dn=dn,
+            error=error.text,
+            second=second.text,
+        ) from None
 
 
 @attrs.define(eq=False)
@@ -96,15 +122,7 @@ class Rewrite:
         """
         if not self.undo.needed or not isinstance(error, TargetError) or isinstance(error, UnknownOutcomeError):
             return
-        try:
-            self.undo.run(self.session)
-        except TargetError as second:
-            raise UnknownOutcomeError(
-                "{dn} is partly changed: {error}; and it could not be restored: {second}",
-                dn=self.former.dn,
-                error=error.text,
-                second=second.text,
-            ) from None
+        take_back(self.former.dn, error, lambda: self.undo.run(self.session))
 
     def add(self, attributes: Attributes, secret: Secret) -> bool:
         """Make the entry with its password. Return ``False`` if its name, or what only one may have, is taken."""

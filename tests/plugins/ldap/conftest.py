@@ -125,6 +125,15 @@ class Administrator:
     def delete(self, dn: str) -> None:
         assert self._connection.delete(dn), self._connection.result
 
+    def delete_referral(self, dn: str) -> None:
+        """Remove an entry that refers to another server (RFC 3296), and not what it refers to."""
+        assert self._connection.delete(dn, controls=[("2.16.840.1.113730.3.4.2", True, None)]), self._connection.result
+
+    def move(self, dn: str, to: str) -> None:
+        """Move an entry below another one."""
+        moved = self._connection.modify_dn(dn, dn.partition(",")[0], new_superior=to)
+        assert moved, self._connection.result
+
     def add_value(self, dn: str, name: str, value: str) -> None:
         assert self._connection.modify(dn, {name: [(ldap3.MODIFY_ADD, [value])]}), self._connection.result
 

@@ -318,6 +318,7 @@ def test_a_referral_is_not_followed_with_our_password(
 
         with pytest.raises(BlockingIOError):
             elsewhere.accept()
+        administrator.delete_referral(administrator.dn(account))
 
 
 class TestSecrets:

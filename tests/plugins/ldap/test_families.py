@@ -10,6 +10,7 @@ from typing import ClassVar
 import pytest
 
 from provisioner.core.api.errors import ConfigurationError, MisconfiguredError
+from provisioner.core.model import Account
 from provisioner.testing import samples
 from provisioner.testing.slapd import Slapd
 from provisioner_ldap import families
@@ -94,17 +95,20 @@ def test_a_family_that_nobody_brings_is_a_wrong_setting(slapd: Slapd) -> None:
 
 @pytest.mark.server("slapd")
 class TestRecognising:
-    def test_a_server_is_asked_once(self, make_directory: MakeDirectory, proxy: Proxy) -> None:
+    def test_a_server_is_asked_once(self, make_directory: MakeDirectory, proxy: Proxy, account: Account) -> None:
         directory = make_directory(urls=(proxy.url,), tls="none", connections=1)
-        directory.probe(samples.probe(samples.SECRET))
+        directory.create(samples.create(account))
         asked = proxy.seen[SEARCH]
-        directory.probe(samples.probe(samples.SECRET))
+        directory.probe(samples.probe(account=account))
 
         assert proxy.seen[SEARCH] == asked + 1
 
-    def test_a_configured_family_is_not_asked_for(self, make_directory: MakeDirectory, proxy: Proxy) -> None:
+    def test_a_configured_family_is_not_asked_for(
+        self, make_directory: MakeDirectory, proxy: Proxy, account: Account
+    ) -> None:
         directory = make_directory(urls=(proxy.url,), tls="none", family="openldap")
-        directory.probe(samples.probe(samples.SECRET))
+        directory.create(samples.create(account))
+        directory.probe(samples.probe(account=account))
 
         assert proxy.seen[SEARCH] == 1
 

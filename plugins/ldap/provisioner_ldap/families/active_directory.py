@@ -68,6 +68,7 @@ class ActiveDirectory(Family):
     password_requests: ClassVar[int] = 2
     adds_with_password: ClassVar[bool] = True
     repeats_lost_changes: ClassVar[bool] = True
+    refers_to_other_domains: ClassVar[bool] = True
 
     def recognises(self, root: Entry) -> bool:
         """See whether it says that it is Active Directory."""

@@ -75,6 +75,8 @@ class Family(ABC):
     adds_with_password: ClassVar[bool] = False
     #: Whether a change whose answer was lost is made again at once, because half of it would be worse than none.
     repeats_lost_changes: ClassVar[bool] = False
+    #: Whether a search from the top of a domain refers to other domains, which have no accounts of this one.
+    refers_to_other_domains: ClassVar[bool] = False
     #: What is read of a password policy.
     policy: ClassVar[tuple[str, ...]] = ()
 
