@@ -97,6 +97,12 @@ class TcpProxy:
         self._refuse()
         self._holder.close()
 
+    @property
+    def links(self) -> int:
+        """How many connections are open."""
+        with self._lock:
+            return len(self._links)
+
     def fail(self, fault: WireFault, *, requests: float = float("inf"), after: int = 0) -> None:
         """Let the next requests fail; all that follow, unless a number is given.
 

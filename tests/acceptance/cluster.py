@@ -22,8 +22,10 @@ from provisioner.config.load import LoadedConfiguration, load
 from provisioner.core.api.errors import StoreError
 from provisioner.core.engine.plan import Initiator
 from provisioner.core.model import OperationState, Person, Unit
+from provisioner.services.application import Application
 from provisioner.services.bootstrap import Mode, application
 from provisioner.services.parts import open_store
+from provisioner.services.runs import Run
 from provisioner.services.setup import prepare_store
 from provisioner.store import Store
 from provisioner.testing.proxy import TcpProxy
@@ -215,7 +217,7 @@ class Cluster:
         stop = threading.Event()
         self.earlier = self.messages()
         with application(self.config, mode=Mode(distributes=True), stop=stop) as app:
-            run = app.runs.start(app.accounts.plan_rotation(self.numbers, INITIATOR))
+            run = self._begun(app)
 
             def wait() -> None:
                 with suppress(StoreError):  # the store may be what is made to fail
@@ -228,6 +230,13 @@ class Cluster:
             finally:
                 stop.set()
                 waiting.join()
+
+    def _begun(self, app: Application) -> Run:
+        """Begin to renew all passwords, again if the database gives this process up because the machine is busy."""
+        for _ in range(3):
+            with suppress(StoreError):
+                return app.runs.start(app.accounts.plan_rotation(self.numbers, INITIATOR))
+        return app.runs.start(app.accounts.plan_rotation(self.numbers, INITIATOR))
 
     @contextmanager
     def store(self) -> Iterator[Store]:
