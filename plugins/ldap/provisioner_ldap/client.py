@@ -37,6 +37,7 @@ from provisioner.core.api.errors import (
     RefusedError,
     SecretRefusedError,
     TargetError,
+    TransientError,
     UnavailableError,
     UnknownOutcomeError,
 )
@@ -44,11 +45,13 @@ from provisioner.core.model.secret import Secret
 from provisioner_ldap import ppolicy, requests
 from provisioner_ldap.entry import OBJECT_CLASS, Attributes, Control, Entry
 from provisioner_ldap.errors import (
+    LEAVES_DOUBT,
     REFUSES_CHANGES,
     LdapResult,
     TakenError,
     from_answer,
     from_exception,
+    in_doubt,
     no_base,
     no_parent,
     read_only,
@@ -494,6 +497,8 @@ class LdapSession:
         base = self._settings.base_of(dn)
         if answer.code in REFUSES_CHANGES and (other := self._ask_for_no_change(base)).code in REFUSES_CHANGES:
             raise read_only(other)  # otherwise it is this entry that is refused, for example because it is a referral
+        if answer.code in LEAVES_DOUBT and isinstance(self._explained(answer), TransientError):
+            raise in_doubt(answer)
         if answer.ok and dn.endswith(f",{base}"):
             self._changeable.add(base)
         return answer
@@ -503,8 +508,11 @@ class LdapSession:
 
     def _succeeded(self, answer: LdapResult) -> LdapResult:
         if not answer.ok:
-            raise self._family.explain(answer) if self._family else from_answer(answer)
+            raise self._explained(answer)
         return answer
+
+    def _explained(self, answer: LdapResult) -> TargetError:
+        return self._family.explain(answer) if self._family else from_answer(answer)
 
     def _kept(self, answer: LdapResult, attributes: Attributes) -> LdapResult:
         """Check that an entry was written. If a value that it must have is blank, that is about this entry alone."""

@@ -193,6 +193,9 @@ NOT_ACCEPTED = frozenset(
 #: How a server that takes no changes answers one. One entry alone may be refused in the same words.
 REFUSES_CHANGES = frozenset({results.RESULT_REFERRAL, results.RESULT_UNWILLING_TO_PERFORM})
 
+#: How a server that passes requests on answers if it lost the server behind it, which may have made the change.
+LEAVES_DOUBT = frozenset({results.RESULT_UNAVAILABLE, results.RESULT_OTHER})
+
 #: What the password policy's own words mean; they are more exact than the result code they come with.
 POLICY_ERRORS: Mapping[PolicyError, tuple[type[TargetError], str]] = {
     PolicyError.PASSWORD_EXPIRED: (RefusedError, ""),
@@ -308,6 +311,11 @@ def from_answer(answer: LdapResult, *, to_password: bool = False) -> TargetError
     elif to_password and answer.code == results.RESULT_CONSTRAINT_VIOLATION:
         kind = SecretRefusedError
     return kind(marked("{server} answered: {answer}"), cure=cure, server=answer.server, answer=str(answer))
+
+
+def in_doubt(answer: LdapResult) -> UnknownOutcomeError:
+    """Return the error for an answer to a change that may have been made."""
+    return UnknownOutcomeError(marked("{server} answered: {answer}"), server=answer.server, answer=str(answer))
 
 
 #: Results of OpenSSL's verification (X509_V_ERR_…).

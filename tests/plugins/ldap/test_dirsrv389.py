@@ -10,14 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import ldap3
 import pytest
 
-from provisioner.core.api.errors import ConflictError, MisconfiguredError, RefusedError, SecretRefusedError
+from provisioner.core.api.errors import (
+    ConflictError,
+    ForbiddenError,
+    MisconfiguredError,
+    RefusedError,
+    SecretRefusedError,
+)
 from provisioner.core.api.messages import CompareAccount, Entitlements, PasswordLimits, Presence
 from provisioner.core.model import Account, Outcome
 from provisioner.core.model.secret import Secret
 from provisioner.testing import samples
 from provisioner.testing.dirsrv389 import NsSlapd
+from provisioner.testing.kannel import wait_until
 from provisioner_ldap.directory import Directory
 from provisioner_ldap.entry import Entry
 from provisioner_ldap.errors import LdapResult
@@ -143,11 +151,18 @@ class Dirsrv389Administrator(Administrator):
     """Looks at a 389 Directory Server."""
 
     def lock_by_role(self, dn: str, suffix: str) -> None:
-        """Disable an account by a role, as the server's own tools do it."""
+        """Disable an account by a role, as the server's own tools do it. The server takes note of the role later."""
         lock = f"cn=nsManagedDisabledRole,{suffix}"
-        if self.read(lock) is not None:
-            self.replace(dn, nsRoleDN=lock)
-            return
+        if self.read(lock) is None:
+            self._add_lock(lock, suffix)
+        self.replace(dn, nsRoleDN=lock)
+        wait_until(lambda: self._is_locked(dn))
+
+    def _is_locked(self, dn: str) -> bool:
+        self._connection.search(dn, "(objectClass=*)", ldap3.BASE, attributes=["nsAccountLock"])
+        return bool(self._connection.response[0]["raw_attributes"].get("nsAccountLock"))
+
+    def _add_lock(self, lock: str, suffix: str) -> None:
         self.add(
             lock,
             ["ldapSubEntry", "nsRoleDefinition", "nsSimpleRoleDefinition", "nsManagedRoleDefinition"],
@@ -166,7 +181,6 @@ class Dirsrv389Administrator(Administrator):
             ["ldapSubEntry", "cosSuperDefinition", "cosClassicDefinition"],
             {"cosTemplateDn": template, "cosSpecifier": "nsRole", "cosAttribute": "nsAccountLock operational"},
         )
-        self.replace(dn, nsRoleDN=lock)
 
 
 @pytest.fixture(scope="module", name="server")
@@ -297,6 +311,18 @@ class TestRealServer:
             directory.create(samples.create(account, samples.OTHER_SECRET))
 
         assert directory.probe(samples.probe(None, account)).lock == "nsAccountLock=true"
+
+    def test_an_entry_that_the_service_account_may_not_read_is_not_absent(
+        self, directory: Directory, account: Account, administrator: Dirsrv389Administrator, server: NsSlapd
+    ) -> None:
+        directory.create(samples.create(account))
+        rule = f'(targetattr="*")(version 3.0; acl "hidden"; deny (all) userdn="ldap:///{server.bind_dn}";)'
+        administrator.replace(administrator.dn(account), aci=rule)
+
+        with pytest.raises(ForbiddenError, match=account.login):
+            directory.shut(samples.close(account))
+
+        administrator.delete(administrator.dn(account))
 
     def test_a_closing_outlives_the_role_that_disabled_the_account_before(
         self, directory: Directory, account: Account, administrator: Dirsrv389Administrator, server: NsSlapd

@@ -261,6 +261,17 @@ class TestLostAnswers:
 
         assert proxy.seen[EXTENDED] == 1
 
+    @pytest.mark.parametrize("code", [52, 80])
+    def test_a_server_that_lost_the_one_behind_it_leaves_doubt(
+        self, through_proxy: Directory, account: Account, proxy: Proxy, code: int
+    ) -> None:
+        """OpenLDAP as a proxy answers this also if the change was made and the answer to it was lost."""
+        through_proxy.create(samples.create(account))
+        proxy.answer = {EXTENDED: bytes([0x78, 7, 0x0A, 1, code, 4, 0, 4, 0])}
+
+        with pytest.raises(UnknownOutcomeError, match="answered"):
+            through_proxy.rotate(samples.rotate(account))
+
     def test_a_lost_answer_to_a_question_is_harmless(
         self, through_proxy: Directory, account: Account, proxy: Proxy
     ) -> None:
