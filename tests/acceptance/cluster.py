@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Self
@@ -111,6 +111,12 @@ class Workers:
             self.suspended.add(process.pid)
         self.happened[number.name] += 1
         process.send_signal(number)
+
+    def kill(self, ids: Container[int]) -> None:
+        """Kill those with these process IDs."""
+        for process in self.processes:
+            if process.pid in ids:
+                process.kill()
 
     def relieve(self) -> None:
         """Let all suspended ones go on."""
@@ -274,6 +280,12 @@ class Cluster:
 
     def leases(self) -> int:
         return self._count("leases")
+
+    def at_work(self) -> set[int]:
+        """Return the processes that hold leases."""
+        with self.server.administrator(self.name) as administrator:
+            owners = administrator.execute("SELECT DISTINCT owner FROM leases").fetchall()
+        return {int(owner.split("/")[2]) for (owner,) in owners}
 
     def jobs(self) -> int:
         return self._count("provisioner_queue.procrastinate_jobs")
