@@ -80,7 +80,7 @@ class AccountSnapshot:
 
 
 @define
-class Standings:
+class AccountSnapshots:
     """How some accounts stand as one transaction sees them, and as the events admitted so far leave them."""
 
     owner: str
@@ -242,7 +242,7 @@ class Leases:
         hold = self._held.get(login)
         return Lease(left=left, contested=hold is not None and hold.contested)
 
-    def read(self, transaction: Transaction, logins: Iterable[str]) -> Standings:
+    def read(self, transaction: Transaction, logins: Iterable[str]) -> AccountSnapshots:
         """Return how these accounts stand."""
         rows = transaction.find_among(_STANDINGS, "logins", set(logins))
         by_login = {
@@ -251,9 +251,11 @@ class Leases:
         }
         safe_until = self._safe_until()
         now = self.time(transaction)
-        return Standings(owner=self.owner, now=now, expires_at=now + self.ttl, safe_until=safe_until, by_login=by_login)
+        return AccountSnapshots(
+            owner=self.owner, now=now, expires_at=now + self.ttl, safe_until=safe_until, by_login=by_login
+        )
 
-    def note(self, snapshots: Standings, logins: Iterable[str], renewed: Mapping[str, Hold]) -> None:
+    def note(self, snapshots: AccountSnapshots, logins: Iterable[str], renewed: Mapping[str, Hold]) -> None:
         """Remember which of these accounts this process holds, now that it is durable.
 
         Args:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
@@ -28,7 +28,7 @@ from provisioner.store.audit.continuity import Continuity
 from provisioner.store.db.ports import JournalDatabase, Transaction
 from provisioner.store.journal.apply import Batch
 from provisioner.store.journal.clock import Times
-from provisioner.store.journal.leases import Hold, Leases
+from provisioner.store.journal.leases import AccountSnapshots, Hold, Leases
 
 log = Logger(__name__)
 
@@ -181,29 +181,37 @@ class Writer:
             self._continuity.expect(transaction, audit_log.head)
             snapshots = self._leases.read(transaction, logins)
             batch = Batch(transaction, owner=snapshots.owner, expires_at=snapshots.expires_at)
-            answers: list[_Answer] = []
-            ready: list[str] = []
-            for submission in group:
-                try:
-                    snapshots.admit(submission.events)
-                except (BusyError, LeaseLostError) as error:
-                    answers.append(error)
-                    continue
-                answers.append(None)
+            answers = [_refusal(snapshots, submission.events) for submission in group]
+            admitted = [submission for submission, answer in zip(group, answers, strict=True) if answer is None]
+            for submission in admitted:
                 for event, body in zip(submission.events, submission.bodies, strict=True):
                     batch.add(event)
-                    if isinstance(event, OperationPlanned) and _may_begin(event.operation):
-                        ready.append(event.operation_id)
                     audit_log.add(event, body)
             if batch.latest_at:
                 self._times.note(transaction, batch.latest_at)
             batch.store()
             audit_log.store()
-            self.hand_out(transaction, ready)
+            self.hand_out(transaction, [name for submission in admitted for name in _ready(submission.events)])
             renewed = self._leases.renew(transaction)
         self._leases.note(snapshots, logins, renewed)
         self._continuity.reached(audit_log.head)
         return answers
+
+
+def _refusal(snapshots: AccountSnapshots, events: Sequence[Event]) -> _Answer:
+    """Return why these events can't be stored; ``None`` if they can."""
+    try:
+        snapshots.admit(events)
+    except (BusyError, LeaseLostError) as error:
+        return error
+    return None
+
+
+def _ready(events: Iterable[Event]) -> Iterator[str]:
+    """Yield the IDs of operations that are planned and can begin."""
+    for event in events:
+        if isinstance(event, OperationPlanned) and _may_begin(event.operation):
+            yield event.operation_id
 
 
 def _may_begin(operation: Operation) -> bool:

@@ -21,7 +21,7 @@ from provisioner.core.model import OperationState, StepError
 from provisioner.store import Store
 from provisioner.store.db.tables import leases
 from provisioner.store.journal import owners
-from provisioner.store.journal.leases import LONGEST_LEASE, Hold, Standings
+from provisioner.store.journal.leases import LONGEST_LEASE, AccountSnapshots, Hold
 from provisioner.store.journal.owners import new_owner, owner_is_gone
 from provisioner.testing.kannel import wait_until
 
@@ -180,7 +180,7 @@ class TestTakingOver:
 
 def test_refused_submission_leaves_nothing_to_those_after_it(story: type[Story]) -> None:
     """They share a transaction, so what one of them would have changed must not be seen by the next."""
-    snapshots = Standings(owner="me", now=NOON, expires_at=NOON + MINUTE, safe_until=0, by_login={})
+    snapshots = AccountSnapshots(owner="me", now=NOON, expires_at=NOON + MINUTE, safe_until=0, by_login={})
 
     with pytest.raises(LeaseLostError):
         snapshots.admit([story("a", id="op1").planned(), story("b").begun()])
@@ -191,7 +191,7 @@ def test_refused_submission_leaves_nothing_to_those_after_it(story: type[Story])
 
 def test_an_operation_is_begun_in_the_transaction_that_holds_it(story: type[Story]) -> None:
     tale = story("a", id="op1")
-    snapshots = Standings(owner="me", now=NOON, expires_at=NOON + MINUTE, safe_until=0, by_login={})
+    snapshots = AccountSnapshots(owner="me", now=NOON, expires_at=NOON + MINUTE, safe_until=0, by_login={})
     snapshots.admit([tale.planned()])
     held = OperationHeld(
         at=NOON, actor="p9", login="a", operation_id="op1", run="r", error=StepError(name="StagedError", message="")
