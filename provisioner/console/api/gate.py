@@ -7,7 +7,7 @@ of another site can use the session of a browser.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime
 from math import ceil
 
 import msgspec
@@ -75,19 +75,14 @@ class ApiGate:
                 return
             token = await sync_to_thread(self._admitted, incoming)
             if token is None:
-                challenge = 'Bearer realm="provisioner"'
-                if "authorization" in incoming.headers:
-                    challenge += ', error="invalid_token"'
-                await _refuse(send, refused(401, said), {"www-authenticate": challenge})
+                await _refuse(send, refused(401, said), {"www-authenticate": _challenge(incoming)})
                 return
             body = await _body(incoming, receive)
         except UnusableRequestError as error:
             await _refuse(send, refused(error.status, said))
         except TooManyRequestsError as error:
-            now = await sync_to_thread(self._console.app.now)  # the store can be asked
-            wait = max(timedelta(seconds=1), error.free_at - now)
             problem = refused(429, said, message=error.text, cure=error.cure)
-            await _refuse(send, problem, {"retry-after": str(ceil(wait.total_seconds()))})
+            await _refuse(send, problem, {"retry-after": str(await self._seconds_until(error.free_at))})
         except ProvisionerError as error:
             await _refuse(send, problem_of(error, said))
         else:
@@ -120,6 +115,11 @@ class ApiGate:
             tokens.require_write(token, address=address)
         return token
 
+    async def _seconds_until(self, time: datetime) -> int:
+        """Return the number of seconds until a time, at least 1. The clock can be that of the store."""
+        wait = time - await sync_to_thread(self._console.app.now)
+        return max(1, ceil(wait.total_seconds()))
+
     def _phrasing(self, language: str) -> Phrasing:
         return Phrasing(catalogue=self._console.catalogues[language], time=in_zone)
 
@@ -140,6 +140,12 @@ class ApiGate:
             await send(message)
 
         return send_with_headers
+
+
+def _challenge(incoming: Incoming) -> str:
+    """Return what tells a program that it needs a token, or that its token can't be used (RFC 6750)."""
+    invalid = ', error="invalid_token"' if "authorization" in incoming.headers else ""
+    return f'Bearer realm="provisioner"{invalid}'
 
 
 async def _body(incoming: Incoming, receive: Receive) -> bytes:
