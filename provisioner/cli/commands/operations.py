@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import click
 
@@ -14,6 +15,7 @@ from provisioner.cli.render.notices import notice_line
 from provisioner.cli.render.policy_documents import notice_document
 from provisioner.cli.session import Session
 from provisioner.core.model import Operation, OperationState, PasswordDelivery
+from provisioner.core.model.text import marked
 from provisioner.core.policy.notice_messages import Notice
 from provisioner.documents import delivery_document, iso, operation_document
 from provisioner.services.operations import Operations
@@ -60,35 +62,10 @@ def show(session: Session, operation_id: str) -> ExitCode:
     content = operation_document(operation, session.output.said)
     messages = [delivery_document(delivery) for delivery in deliveries]
     session.output.document({**content, "held_until": iso(held_until), "deliveries": messages})
-    if held_until:
-        next_step = session.output.text(
-            "a process is working on it and holds the account until {time}", time=held_until
-        )
-    else:
-        next_step = _next_step(session, operation)
-    output, error = session.output, operation.error
-    output.fields(
-        row
-        for row in (
-            ("id", operation.id),
-            ("login", operation.login),
-            ("kind", output.word(operation.kind)),
-            ("state", output.word(operation.state)),
-            ("actor", operation.actor),
-            ("reason", operation.reason),
-            ("request", operation.request or ""),
-            ("since", session.local_time(operation.created_at)),
-            ("ended", session.local_time(operation.finished_at)),
-            ("waits until", session.local_time(operation.next_try_at)),
-            ("why", output.said(error.message) if error else ""),
-            ("cure", output.said(error.cure) if error else ""),
-            ("next", next_step),
-        )
-        if row[1]
-    )
-    output.table(("step", "hook", "outcome", "attempts", "error"), _steps(session, operation))
+    session.output.fields(row for row in _fields(session, operation, held_until) if row[1])
+    session.output.table(("step", "hook", "outcome", "attempts", "error"), _steps(session, operation))
     if deliveries:
-        output.table(("message", "channel", "sent", "state", "awaited until"), _messages(session, deliveries))
+        session.output.table(("message", "channel", "sent", "state", "awaited until"), _messages(session, deliveries))
     return ExitCode.DONE
 
 
@@ -122,6 +99,25 @@ def _row(session: Session, operation: Operation) -> Sequence[str]:
     )
 
 
+def _fields(session: Session, operation: Operation, held_until: datetime | None) -> Sequence[tuple[str, str]]:
+    output, error = session.output, operation.error
+    return (
+        (marked("id"), operation.id),
+        (marked("login"), operation.login),
+        (marked("kind"), output.word(operation.kind)),
+        (marked("state"), output.word(operation.state)),
+        (marked("actor"), operation.actor),
+        (marked("reason"), operation.reason),
+        (marked("request"), operation.request or ""),
+        (marked("since"), session.local_time(operation.created_at)),
+        (marked("ended"), session.local_time(operation.finished_at)),
+        (marked("waits until"), session.local_time(operation.next_try_at)),
+        (marked("why"), output.said(error.message) if error else ""),
+        (marked("cure"), output.said(error.cure) if error else ""),
+        (marked("next"), _next_step(session, operation, held_until)),
+    )
+
+
 def _steps(session: Session, operation: Operation) -> Sequence[Sequence[str]]:
     output = session.output
     return [
@@ -149,9 +145,11 @@ def _messages(session: Session, deliveries: Sequence[PasswordDelivery]) -> Seque
     ]
 
 
-def _next_step(session: Session, operation: Operation) -> str:
-    """Return what happens next to an operation on which no process works."""
+def _next_step(session: Session, operation: Operation, held_until: datetime | None) -> str:
+    """Return what happens next to an operation."""
     text = session.output.text
+    if held_until:
+        return text("a process is working on it and holds the account until {time}", time=held_until)
     match operation.state:
         case OperationState.STAGED:
             return text("it waits for 'provisioner policy release {run}'", run=operation.staging)

@@ -12,8 +12,9 @@ from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import recording
 from provisioner.cli.session import Session
 from provisioner.core.model.days import utc_now
+from provisioner.documents import Document
 from provisioner.services.parts import authority_of
-from provisioner.services.store_moves import StoreMoves
+from provisioner.services.store_moves import MovedStore, StoreMoves
 
 
 @click.command("move")
@@ -43,26 +44,18 @@ def move(session: Session, url: str, password: str, folder: Path | None, *, dry_
 
         provisioner store move postgresql://provisioner@db.example.org/provisioner
     """
-    config = session.configuration
+    config, folder = session.configuration, folder.absolute() if folder else None
     with session.store() as store:
         moves = StoreMoves(store=store, config=config, authority=authority_of(config, store), now=utc_now)
         moved = moves.move(
             url,
             password=password,
-            folder=folder.absolute() if folder else None,
+            folder=folder,
             actor=session.actor,
             dry_run=dry_run,
             watch=lambda tables: session.output.progress(tables, len(tables), "copying the tables"),
         )
-    session.output.document(
-        {
-            "from": moved.source,
-            "to": moved.destination,
-            "rows": moved.rows,
-            "audit_log": head_document(moved.head),
-            "dry_run": dry_run,
-        }
-    )
+    session.output.document(_document(moved, dry_run=dry_run))
     if dry_run:
         session.output.say(
             "the store {source} can be moved to {destination}", source=moved.source, destination=moved.destination
@@ -76,11 +69,18 @@ def move(session: Session, url: str, password: str, folder: Path | None, *, dry_
         seq=moved.head.seq,
     )
     session.output.say("set in the configuration:")
-    for key, value in (
-        ("store", url),
-        ("store_password", password),
-        ("store_folder", folder and str(folder.absolute())),
-    ):
+    settings = {"store": url, "store_password": password, "store_folder": folder and str(folder)}
+    for key, value in settings.items():
         if value:
             session.output.line(f"  {key} = {json.dumps(value, ensure_ascii=False)}")
     return ExitCode.DONE
+
+
+def _document(moved: MovedStore, *, dry_run: bool) -> Document:
+    return {
+        "from": moved.source,
+        "to": moved.destination,
+        "rows": moved.rows,
+        "audit_log": head_document(moved.head),
+        "dry_run": dry_run,
+    }
