@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from time import perf_counter
 
 from provisioner.core.api.messages import AskClearance, Passage
-from provisioner.core.model import Operation, OperationKind, OperationState, Unit
+from provisioner.core.model import Account, Operation, OperationKind, OperationState, Unit
+from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import marked
 from provisioner.core.policy.notice_messages import Notice
 from provisioner.demo.drift import add_a_target, apply_another_list, change_directly, repair
@@ -82,7 +83,7 @@ def open_again(story: Story) -> Iterator[Proof]:
 
 def let_a_month_pass(story: Story) -> Iterator[Proof]:
     """Every day a sweep warns, renews and closes: a password lives 30 days (001 ¶2)."""
-    app, before, former = story.stage.app, story.accounts(), dict(story.passwords)
+    before, former = story.accounts(), dict(story.passwords)
     asking = [account for account in before if account.unit in ASKING]
     story.output.line("")
     story.output.say("A month passes, with a sweep a day.")
@@ -90,27 +91,39 @@ def let_a_month_pass(story: Story) -> Iterator[Proof]:
     for day in range(1, MONTH + 1):
         story.stage.clock.advance(timedelta(days=1))
         if day == DAY_OF_ASKING:
-            story.carry_out(app.planner.rotate(asking, INITIATOR))
-        swept = list(app.sweep(clock_confirmed_by=INITIATOR.actor).run())
-        held = [item for item in swept if isinstance(item, Operation) and item.state is OperationState.STAGED]
-        if held:
-            yield _look_at_held(story, held)
-            swept += _release(story)
-        counts.update(_kind(item) for item in swept if item not in held)
+            story.carry_out(story.stage.app.planner.rotate(asking, INITIATOR))
+        yield from _sweep(story, counts)
     story.output.say(
         "  {told} warnings by SMS, {renewed} passwords renewed in time, {closed} accounts closed.",
         told=counts[Notice],
         renewed=counts[OperationKind.ROTATE] + len(asking),
         closed=counts[OperationKind.CLOSE],
     )
+    yield from _look_at_renewed(story, before, former, closures=counts[OperationKind.CLOSE])
+
+
+def _sweep(story: Story, counts: Counter[object]) -> Iterator[Proof]:
+    """Sweep once, release the run if it is held, and count what was done."""
+    swept = list(story.stage.app.sweep(clock_confirmed_by=INITIATOR.actor).run())
+    held = [item for item in swept if isinstance(item, Operation) and item.state is OperationState.STAGED]
+    if held:
+        yield _look_at_held(story, held)
+        swept += _release(story)
+    counts.update(_kind(item) for item in swept if item not in held)
+
+
+def _look_at_renewed(
+    story: Story, before: Sequence[Account], former: Mapping[str, Secret], *, closures: int
+) -> Iterator[Proof]:
+    """Check that the accounts that are open log in with their new passwords only, and the others not at all."""
     renewed = story.accounts()
     for account in renewed:
         story.read_phone(account)
-    logins = {operation.login for operation in renewed}
+    logins = {account.login for account in renewed}
     closed = [account for account in before if account.login not in logins]
     yield Proof(
         claim=marked("accounts that nobody renewed are refused everywhere"),
-        expected=counts[OperationKind.CLOSE],
+        expected=closures,
         found=story.shut_out(closed, former),
     )
     yield Proof(
