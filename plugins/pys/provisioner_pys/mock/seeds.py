@@ -48,22 +48,25 @@ def read_seeds(*files: Path) -> Seeds:
 def _read(file: Path) -> Iterator[Person | Unit | Problem]:
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
-            rows = csv.DictReader(stream, restval="")
-            columns = set(rows.fieldnames or ())
-            if not columns >= {"id", "name"} and not columns >= {"code", "name", "kind"}:
-                message = Text("the first line has neither id,name,… for people nor code,name,kind,… for units")
-                yield Problem(file=str(file), line=1, field="header", message=message)
-                return
-            needed = ("id", "name") if "id" in columns else ("code", "name", "kind")
-            for row in rows:
-                cells = {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)}
-                missing = [column for column in needed if not cells[column]]
-                yield from (_missing(file, rows.line_num, column) for column in missing)
-                if not missing:
-                    yield _person(cells) if "id" in columns else _unit(cells)
+            yield from _read_rows(file, csv.DictReader(stream, restval=""))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         message = Text("the file cannot be read: {reason}", {"reason": error})
         yield Problem(file=str(file), field="file", message=message)
+
+
+def _read_rows(file: Path, rows: csv.DictReader[str]) -> Iterator[Person | Unit | Problem]:
+    columns = rows.fieldnames or ()
+    needed, made = (("id", "name"), _person) if "id" in columns else (("code", "name", "kind"), _unit)
+    if not set(needed) <= set(columns):
+        message = Text("the first line has neither id,name,… for people nor code,name,kind,… for units")
+        yield Problem(file=str(file), line=1, field="header", message=message)
+        return
+    for row in rows:
+        cells = {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)}
+        missing = [column for column in needed if not cells[column]]
+        yield from (_missing(file, rows.line_num, column) for column in missing)
+        if not missing:
+            yield made(cells)
 
 
 def _missing(file: Path, line: int, column: str) -> Problem:

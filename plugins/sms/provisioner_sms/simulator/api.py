@@ -79,22 +79,23 @@ class Api:
     def _take_batch(self, call: HttpCall) -> HttpAnswer:
         """Take several messages. A refused number concerns its message; everything else that fails, all of them."""
         try:
-            messages = [_message_in(one) for one in json.loads(call.body)["messages"]]
+            messages = [_message_in(message) for message in json.loads(call.body)["messages"]]
         except (ValueError, LookupError, TypeError):
             return _error("expected a JSON object with messages, each with id, to, sender and text", 400)
         planned = [self.faults.called(MESSAGES) for _ in messages]
-        failing = next((one for one in planned if one and one.fault is not SmsFault.REFUSE), None)
+        failing = next((order for order in planned if order and not _refuses(order)), None)
         if refusal := _refusal(failing):
             return refusal
         taken = [
-            one for one, fault in zip(messages, planned, strict=True) if not (fault and fault.fault is SmsFault.REFUSE)
+            message
+            for message, order in zip(messages, planned, strict=True)
+            if not _refuses(order) and mobile.objection(message.to) is None
         ]
-        taken = [one for one in taken if mobile.objection(one.to) is None]
         self.inbox.take_all(taken)
         if failing is not None and failing.fault is SmsFault.DELAY:
             self.stopping.wait(failing.seconds)
-        ids = {one.id for one in taken}
-        items = [{"id": one.id, "state": "accepted" if one.id in ids else "rejected"} for one in messages]
+        ids = {message.id for message in taken}
+        items = [{"id": message.id, "state": "accepted" if message.id in ids else "rejected"} for message in messages]
         answer = HttpAnswer.of_document({"items": items})
         return attrs.evolve(answer, delivery=DELIVERIES.get(failing.fault, Delivery.WHOLE)) if failing else answer
 
@@ -192,6 +193,10 @@ def _message_in(document: Any) -> ReceivedMessage:
     """
     message_id, to, sender, text = (str(document[key]) for key in ("id", "to", "sender", "text"))
     return ReceivedMessage(id=message_id, to=to, sender=sender, text=text, received_at=None)
+
+
+def _refuses(order: SmsFaultOrder | None) -> bool:
+    return order is not None and order.fault is SmsFault.REFUSE
 
 
 def _refusal(planned: SmsFaultOrder | None) -> HttpAnswer | None:
