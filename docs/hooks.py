@@ -35,7 +35,7 @@ def page() -> str:
         _contents(),
         *(part for name, hook in hooks().items() for part in _hook(name, hook)),
         "# Messages",
-        "The hooks take and return these classes. New fields have defaults, so that existing plug-ins keep working.",
+        *paragraphs(inspect.getdoc(messages) or ""),
         *(part for cls in _classes() for part in _class(cls)),
         *_secret(),
         *_errors(),

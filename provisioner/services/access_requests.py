@@ -72,6 +72,10 @@ class AccessRequests:
     def find(self, request_id: str) -> AccessRequest:
         """Return a request.
 
+        Args:
+
+            request_id: The ID of the request, or the beginning of it.
+
         Raises:
 
             InputError: There is none, or several ids begin like this.
@@ -139,7 +143,17 @@ class AccessRequests:
     def approve(
         self, request_id: str, *, actor: str, scan_sha256: str | None = None, dry_run: bool = False
     ) -> AccessRequest:
-        """Approve a request; see :meth:`~provisioner.core.governance.request_service.RequestService.approve`.
+        """Approve a request. One that this actor has approved already, with this paper, is returned as it is.
+
+        Args:
+
+            request_id: The ID of the request, or the beginning of it.
+
+            actor: The ID of the person who approves it: the supervisor, or who acts for the supervisor.
+
+            scan_sha256: The SHA-256 of the signed paper; by default, that of the request.
+
+            dry_run: Only check whether it can be done.
 
         Raises:
 
@@ -161,7 +175,17 @@ class AccessRequests:
             return self._recorded(self.rules.approve(access_request, actor, paper), dry_run=dry_run)
 
     def reject(self, request_id: str, *, actor: str, reason: str, dry_run: bool = False) -> AccessRequest:
-        """Reject a request; see :meth:`~provisioner.core.governance.request_service.RequestService.reject`.
+        """Reject a request. One that this actor has rejected already is returned as it is.
+
+        Args:
+
+            request_id: The ID of the request, or the beginning of it.
+
+            actor: The ID of the person who rejects it: the supervisor, or who acts for the supervisor.
+
+            reason: Why. It is kept permanently.
+
+            dry_run: Only check whether it can be done.
 
         Raises:
 
@@ -179,6 +203,14 @@ class AccessRequests:
 
     def confirm_mobile(self, request_id: str, *, actor: str, dry_run: bool = False) -> MobileConfirmation:
         """Confirm the recipient's mobile number as the personnel system has it now.
+
+        Args:
+
+            request_id: The ID of the request, or the beginning of it.
+
+            actor: The ID of the officer who confirms it.
+
+            dry_run: Only check whether it can be done.
 
         Raises:
 
@@ -201,6 +233,14 @@ class AccessRequests:
 
     def execute(self, request_id: str, *, actor: str, dry_run: bool = False) -> Run | RunPreview:
         """Carry out an approved request. What was begun is continued, and what is done is not repeated.
+
+        Args:
+
+            request_id: The ID of the request, or the beginning of it.
+
+            actor: The ID of the officer who carries it out.
+
+            dry_run: Change nothing.
 
         Returns:
 
@@ -236,9 +276,23 @@ class AccessRequests:
     def execute_for(
         self, request_id: str, kind: OperationKind, login: str, *, actor: str, dry_run: bool = False
     ) -> Run | RunPreview:
-        """Carry out an approved request, if it is for this action; see :meth:`execute`.
+        """Carry out an approved request as :meth:`execute` does, if it is for this action.
+
+        Args:
+
+            request_id: The ID of the request, or the beginning of it.
+
+            kind: The action.
+
+            login: The login of the account.
+
+            actor: The ID of the officer who carries it out.
+
+            dry_run: Change nothing.
 
         Raises:
+
+            ProvisionerError: As in :meth:`execute`.
 
             InputError: It is for another action, or for another account.
         """
@@ -271,6 +325,10 @@ class AccessRequests:
 
     def current(self, request_id: str) -> AccessRequest:
         """Return a request, which is archived if its operation is done by now.
+
+        Args:
+
+            request_id: The ID of the request, or the beginning of it.
 
         Raises:
 

@@ -64,11 +64,24 @@ class Accounts:
     planner: Planner
 
     def find(self, logins: Iterable[str]) -> list[Account]:
-        """Return the accounts with these logins; see :func:`known_accounts`."""
+        """Return the accounts with these logins, each once and in this order.
+
+        Args:
+
+            logins: The logins.
+
+        Raises:
+
+            InputError: Some are unknown; all of them are named.
+        """
         return known_accounts(self.store, self.planner.naming, logins)
 
     def find_or_future(self, login: str) -> Account:
         """Return the account with this login, or the one that a unit would get under it.
+
+        Args:
+
+            login: The login.
 
         Raises:
 
@@ -121,6 +134,12 @@ class Accounts:
     def plan_reopening(self, logins: Iterable[str], initiator: Initiator) -> Plan:
         """Return the plan that opens closed accounts again, with new passwords.
 
+        Args:
+
+            logins: The logins.
+
+            initiator: Who requests it.
+
         Raises:
 
             InputError: Some are unknown, or cannot be opened; all of them are named.
@@ -129,6 +148,12 @@ class Accounts:
 
     def plan_rotation(self, logins: Iterable[str], initiator: Initiator) -> Plan:
         """Return the plan that gives open accounts new passwords.
+
+        Args:
+
+            logins: The logins.
+
+            initiator: Who requests it.
 
         Raises:
 
@@ -139,6 +164,12 @@ class Accounts:
     def plan_update(self, logins: Iterable[str], initiator: Initiator) -> Plan:
         """Return the plan that writes the current attributes and entitlements of open accounts. The passwords stay.
 
+        Args:
+
+            logins: The logins.
+
+            initiator: Who requests it.
+
         Raises:
 
             InputError: Some are unknown; all of them are named.
@@ -147,6 +178,12 @@ class Accounts:
 
     def plan_completion(self, logins: Iterable[str], initiator: Initiator) -> Plan:
         """Return the plan that renews open accounts that are not on every target on which they belong.
+
+        Args:
+
+            logins: The logins.
+
+            initiator: Who requests it.
 
         Raises:
 

@@ -131,6 +131,10 @@ class Adoption:
     def adopt(self, plan: AdoptionPlan) -> Iterator[AccountAdopted]:
         """Adopt the accounts of a plan, page by page. Yields each when it is stored.
 
+        Args:
+
+            plan: What to adopt. After an error, make it again: what was stored is known then.
+
         Raises:
 
             BusyError: An account or a unit of the next page has been taken meanwhile. Nothing of that page was stored.

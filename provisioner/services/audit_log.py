@@ -90,6 +90,7 @@ class Anchored:
     """Where the audit log ends, to keep elsewhere."""
 
     head: Head
+    #: When, in UTC.
     at: datetime
     #: What is wrong with the last entry; then there is nothing to keep.
     finding: ChainFinding | None

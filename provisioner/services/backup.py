@@ -29,7 +29,7 @@ class Backup:
     """A backup that was written and checked."""
 
     file: Path
-    #: When it was begun. The copy has all that was stored before.
+    #: When it was begun, in UTC. The copy has all that was stored before.
     at: datetime
     #: Where the audit log ends in the copy.
     head: Head

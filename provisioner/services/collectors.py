@@ -56,7 +56,7 @@ class CollectorState:
     place: CollectorPlace
     #: How many entries come after that.
     behind: int
-    #: When the first of them was written; ``None`` if there is none.
+    #: When the first of them was written, in UTC; ``None`` if there is none.
     since: datetime | None
 
 

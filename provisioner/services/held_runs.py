@@ -116,7 +116,18 @@ class HeldRuns:
         return Run(self.engine.iter_release(self._id(run_id), actor=actor, reason=reason))
 
     def preview_release(self, run_id: str, *, actor: str) -> RunPreview:
-        """Return what a release would carry out; see :meth:`release`."""
+        """Return what a release would carry out.
+
+        Args:
+
+            run_id: The id of the run, or the beginning of it.
+
+            actor: The ID of the person who would release the run.
+
+        Raises:
+
+            ProvisionerError: As in :meth:`release`.
+        """
         return self.runs.preview_again(self.engine.releasable(self._id(run_id), actor=actor), viewer=actor)
 
     def discard(self, run_id: str, *, actor: str, reason: str = "", dry_run: bool = False) -> list[Operation]:

@@ -113,7 +113,14 @@ class Imports:
         return Import(persons=changed, plan=self._updates(self._planner_with(followed), accounts, initiator))
 
     def preview(self, found: Import, *, viewer: str) -> RunPreview:
-        """Return what the run would do; see :meth:`~provisioner.services.runs.Runs.preview`."""
+        """Return what the run would do, and raise what :meth:`~provisioner.services.runs.Runs.preview` raises.
+
+        Args:
+
+            found: What the import changes.
+
+            viewer: Who reads the answer. Personal data that this person may not read are masked.
+        """
         return self.runs.preview(found.plan, viewer=viewer)
 
     def start(self, found: Import, initiator: Initiator) -> Run:
@@ -121,6 +128,12 @@ class Imports:
 
         The list is written when the run is in the journal: after a crash before that, it is still to be imported. On
         targets that can't be used, the operations wait.
+
+        Args:
+
+            found: What the import changes.
+
+            initiator: Who imports the list, and why.
 
         Raises:
 

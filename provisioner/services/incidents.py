@@ -43,8 +43,11 @@ _PAGE = 500
 class PastStep:
     """Something that happened to a report."""
 
+    #: When, in UTC.
+    #: The time, in UTC.
     at: datetime
     kind: IncidentStep
+    #: The ID of the person.
     actor: str
     #: The code of the unit that handled the report from then on.
     unit: str
@@ -173,7 +176,15 @@ class Incidents:
         return self._recorded(IncidentReported, incident, actor, dry_run=dry_run)
 
     def escalate(self, incident_id: str, *, actor: str, dry_run: bool = False) -> Incident:
-        """Pass a report on to the unit above, and from the top to the IT unit.
+        """Pass a report on to the unit above, and from the top to the IT unit. A second call passes it on once more.
+
+        Args:
+
+            incident_id: The report.
+
+            actor: Who passes it on.
+
+            dry_run: Only check whether it can be done.
 
         Raises:
 

@@ -23,6 +23,7 @@ TREND = 10
 class ComparisonReport:
     """The differences that a comparison found, as one person may read them."""
 
+    #: The time, in UTC.
     at: datetime
     #: The unit to which the comparison is restricted; ``None`` if it is not.
     unit: Unit | None

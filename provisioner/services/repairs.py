@@ -101,7 +101,14 @@ class Repairs:
         return {one: done[one.login] for one in differences if one not in left and one.login in done}
 
     def preview(self, repairs: RepairPlan, initiator: Initiator) -> RunPreview:
-        """Return what the run would do; see :meth:`~provisioner.services.runs.Runs.preview`."""
+        """Return what the run would do, and raise what :meth:`~provisioner.services.runs.Runs.preview` raises.
+
+        Args:
+
+            repairs: What to repair.
+
+            initiator: Who would repair it, and reads the answer.
+        """
         plan = Plan.joined(self._operations(phase, initiator) for phase in repairs.phases)
         return self.runs.preview(plan, viewer=initiator.actor)
 
@@ -110,6 +117,17 @@ class Repairs:
 
         The mass-change limit holds for each phase. Operations of a phase are planned when the one before has ended,
         because an account has one operation at a time.
+
+        Args:
+
+            repairs: What to repair. After a run that broke off, compare and plan again.
+
+            initiator: Who repairs it, and why.
+
+        Raises:
+
+            ProvisionerError: While the run is iterated, what :meth:`~provisioner.services.runs.Runs.start` raises for
+                a phase.
         """
         unchanged: list[Unchanged] = []
         refused: list[Refused] = []

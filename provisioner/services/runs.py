@@ -265,7 +265,14 @@ class Runs:
         return Run(self.engine.iter_retry(self.store.operations.resumable(now, among=ids)))
 
     def preview_resume(self, *, only_due: bool = False, viewer: str) -> RunPreview:
-        """Return what :meth:`resume` would do; see :meth:`preview`."""
+        """Return what :meth:`resume` would do with operations, and raise what :meth:`preview` raises.
+
+        Args:
+
+            only_due: Whether to skip operations that wait for a later try.
+
+            viewer: Who reads the answer.
+        """
         return self.preview_retry(self._left(only_due=only_due), viewer=viewer)
 
     def retry(self, operations: Iterable[Operation], unchanged: Sequence[Unchanged] = (), *, actor: str) -> Run:
@@ -296,7 +303,16 @@ class Runs:
     def preview_retry(
         self, operations: Iterable[Operation], unchanged: Sequence[Unchanged] = (), *, viewer: str
     ) -> RunPreview:
-        """Return what :meth:`retry` would do; see :meth:`preview`."""
+        """Return what :meth:`retry` would do, and raise what :meth:`preview` raises.
+
+        Args:
+
+            operations: The operations.
+
+            unchanged: Accounts that need nothing.
+
+            viewer: Who reads the answer.
+        """
         return self.preview_again(self.engine.startable(operations), unchanged, viewer=viewer)
 
     def preview_again(

@@ -51,7 +51,9 @@ class Concern(StrEnum):
 class Status:
     """How the whole is doing. It names no account and no person."""
 
+    #: The time, in UTC.
     at: datetime
+    #: How many accounts are in each state.
     accounts: Mapping[AccountState, int]
     #: How many accounts have a deadline that has come, and how many of them for more than a day.
     due: int
@@ -60,7 +62,7 @@ class Status:
     operations: Mapping[OperationState, int]
     #: How many operations of the last day have failed, or were rolled back.
     failed: int
-    #: When the oldest operation that has not ended was planned, apart from those of held runs.
+    #: When the oldest operation that has not ended was planned, in UTC, apart from those of held runs.
     oldest: datetime | None
     #: Of how many passwords a report is awaited, and for how many of them too long.
     open_deliveries: int

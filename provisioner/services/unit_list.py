@@ -224,7 +224,13 @@ class UnitList:
         )
 
     def preview(self, plan: UnitListPlan, *, viewer: str) -> RunPreview:
-        """Return what the run would do; see :meth:`~provisioner.services.runs.Runs.preview`.
+        """Return what the run would do.
+
+        Args:
+
+            plan: What changes.
+
+            viewer: Who reads the answer. Personal data that this person may not read are masked.
 
         Raises:
 
@@ -240,6 +246,12 @@ class UnitList:
 
         New units are written when it is certain that the run can begin, because their accounts belong to them. Changed
         units are written when the run is in the journal: after a crash before that, the next run finds them changed.
+
+        Args:
+
+            plan: What changes.
+
+            initiator: Who applies the list, and why.
 
         Raises:
 

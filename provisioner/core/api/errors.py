@@ -300,7 +300,7 @@ class QuarantinedError(CircuitOpenError):
 class InMaintenanceError(CircuitOpenError):
     """The target is in maintenance and not called. This doesn't count as a failure and causes no alarm."""
 
-    #: The end of the maintenance.
+    #: The end of the maintenance, in UTC.
     until: datetime = datetime.min.replace(tzinfo=UTC)
 
 
@@ -324,7 +324,7 @@ class DailyLimitError(ThrottledError):
     """The channel has sent as many messages today as ``max_per_day`` allows. Only the engine raises it."""
 
     retryable = False
-    #: When the next day begins.
+    #: When the next day begins, in UTC.
     until: datetime = datetime.min.replace(tzinfo=UTC)
 
 
@@ -332,7 +332,7 @@ class EarlierMessageError(TransientError):
     """An earlier message with a password for the same account may still arrive, and after the new one."""
 
     retryable = False
-    #: When it can no longer arrive.
+    #: When it can no longer arrive, in UTC.
     until: datetime = datetime.min.replace(tzinfo=UTC)
 
 

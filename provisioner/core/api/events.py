@@ -1,6 +1,6 @@
 """What happens to operations, as facts. The journal stores them; observers see them after they are stored.
 
-Each event contains everything that it changes. The state in the store follows from the events.
+Each event contains everything that it changes. The state in the store follows from the events. All times are in UTC.
 """
 
 from __future__ import annotations
@@ -126,6 +126,7 @@ class TargetQuarantined(Event):
 
     #: The name of the target or channel.
     target: str
+    #: The time of the first of the failures.
     failing_since: datetime
     error: StepError
 
@@ -163,6 +164,7 @@ class OperationEnded(OperationEvent):
     state: OperationState
     #: The account in its new state.
     account: Account
+    #: The time of the next attempt; ``None`` if there is none, or if the operation can continue at any time.
     next_try_at: datetime | None = None
     #: Why the operation is not done.
     error: StepError | None = None
@@ -336,6 +338,7 @@ class DutyConfirmed(Event):
 
     kind = "duty_confirmed"
 
+    #: What the duty concerns: the login of an account, or another subject with deadlines.
     subject: str
     rule_set: str
     action: Action = Action.DUTY

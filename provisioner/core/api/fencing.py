@@ -39,7 +39,14 @@ class Lease:
 
     @classmethod
     def of(cls, duration: timedelta, clock: Callable[[], float] = elapsed) -> Lease:
-        """Return a lease that starts now and is not renewed."""
+        """Return a lease that starts now and is not renewed.
+
+        Args:
+
+            duration: How long it holds.
+
+            clock: Returns the seconds of a clock that nobody sets.
+        """
         until = clock() + duration.total_seconds()
         return cls(left=lambda: until - clock())
 

@@ -340,7 +340,8 @@ def account_probe(request: ProbeAccount) -> AccountReport:
 
     Args:
 
-        request: The account, and the secret to test.
+        request: The account; if given, the secret to test; and, if the target declares ``foresees``, a planned change
+            whose effect is to be shown.
 
     Returns:
 
@@ -638,7 +639,8 @@ def delivery_probe(request: ProbeDelivery) -> DeliveryReceipt:
 
     Args:
 
-        request: The ID that ``secret_deliver`` received.
+        request: The ID that ``secret_deliver`` or ``notice_deliver`` received, and the gateway and the reference of the
+            receipt, if there is one.
 
     Returns:
 
@@ -649,9 +651,10 @@ def delivery_probe(request: ProbeDelivery) -> DeliveryReceipt:
 
         TransientError: The gateway can't answer now.
 
-    Called: after ``secret_deliver`` returned ``UNKNOWN`` or raised ``UnknownOutcomeError``; repeatedly if necessary.
-    Also by ``provisioner resume`` and each sweep, at growing intervals, about a message whose receipt had
-    ``will_report``, until the answer is ``DELIVERED`` or ``REJECTED`` or the deadline has passed.
+    Called: after ``secret_deliver`` or ``notice_deliver`` returned ``UNKNOWN`` or raised ``UnknownOutcomeError``;
+    repeatedly if necessary. Also by ``provisioner resume`` and each sweep, at growing intervals, about a message whose
+    receipt had ``will_report``, until the answer is ``DELIVERED`` or ``REJECTED`` or the deadline has passed. It
+    changes nothing.
     """
 
 

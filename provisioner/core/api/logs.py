@@ -43,15 +43,15 @@ class Logger:
         self._log("debug", event, values)
 
     def info(self, event: str, **values: object) -> None:
-        """Log what is as expected; see :meth:`debug`."""
+        """Log what is as expected. The arguments are those of :meth:`debug`."""
         self._log("info", event, values)
 
     def warning(self, event: str, **values: object) -> None:
-        """Log what someone should look at; see :meth:`debug`."""
+        """Log what someone should look at. The arguments are those of :meth:`debug`."""
         self._log("warning", event, values)
 
     def error(self, event: str, **values: object) -> None:
-        """Log what went wrong; see :meth:`debug`."""
+        """Log what went wrong. The arguments are those of :meth:`debug`."""
         self._log("error", event, values)
 
     def _log(self, level: str, event: str, values: dict[str, object]) -> None:

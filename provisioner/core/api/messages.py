@@ -1,6 +1,11 @@
 """The arguments and results of the hooks.
 
-Every message is frozen. New fields get defaults, so that existing plug-ins keep working.
+Every message is frozen. New fields get defaults, so that existing plug-ins keep working. All times are in UTC.
+
+A field means the same in every message. ``operation_id`` is the same on every attempt, and on every target and channel.
+``unit`` is the unit of the account, and ``parent`` is the unit above it. ``secret`` is the password: don't store or log
+it, and call ``reveal()`` as late as possible. ``entitlements`` are the rights on this target that the configuration
+manages.
 """
 
 from __future__ import annotations
@@ -573,6 +578,7 @@ class NoticeBatchReceipt:
 class CharacterClass:
     """A set of characters of which a password needs a minimum number."""
 
+    #: The name, which is the same in all policies that mean this class.
     name: str
     characters: str = attrs.field(validator=attrs.validators.min_len(1))
     at_least: int = attrs.field(default=1, validator=attrs.validators.ge(0))
@@ -589,7 +595,9 @@ class PasswordPolicy:
     #: The origin of the policy, for messages.
     source: str
     classes: tuple[CharacterClass, ...] = ()
+    #: The minimum number of characters.
     minimum_length: int = 1
+    #: The maximum number of characters.
     maximum_length: int = 64
     #: The minimum entropy of a generated password, in bits.
     minimum_bits: float = 0

@@ -90,6 +90,11 @@ class Registrar(Protocol):
 
             credential: The key of the target's settings that refers to the secret of the product's own account, if the
                 object implements ``credential_set`` and ``credential_probe``.
+
+        Raises:
+
+            PluginError: The name isn't configured for this plug-in or is registered already, or the object doesn't
+                match the hooks.
         """
 
     def channel(
@@ -117,10 +122,26 @@ class Registrar(Protocol):
 
             largest_batch: The largest number of notices with which ``notice_batch_deliver`` is called. With 1, it is
                 never called, and the object needs no such hook.
+
+        Raises:
+
+            PluginError: As in :meth:`target`.
         """
 
     def rule_set(self, name: str, plugin: object, /) -> None:
-        """Register the object that implements ``policy_rules`` for the rule set *name*."""
+        """Register the object that implements ``policy_rules`` for the rule set *name*.
+
+        Args:
+
+            name: The name of the rule set.
+
+            plugin: The object. The hook is called at once.
+
+        Raises:
+
+            PluginError: The name isn't configured for this plug-in, or the object has no such hook or returns something
+                else than rules.
+        """
 
     def report(self, channel: str, part: str, state: MessageState, /) -> bool:
         """Store what a gateway reports on a part of a message that a channel has sent.
@@ -148,4 +169,9 @@ class Registrar(Protocol):
         """
 
     def on_close(self, callback: Callable[[], object], /) -> None:
-        """Call *callback* once when the program ends; the last registered callback is called first."""
+        """Call *callback* once when the program ends; the last registered callback is called first.
+
+        Args:
+
+            callback: Closes what the plug-in has opened. It may run although the plug-in was never used.
+        """

@@ -4,7 +4,8 @@ A rule is a pure function of the facts of one account. It has no state and no cl
 follow from the facts, past and future, and the product stores which of them were met. Therefore a policy can be
 simulated, and its deadlines can be stored.
 
-For things that have a date but are not accounts, such as a certificate, use a :class:`Monitor`.
+For things that have a date but are not accounts, such as a certificate, use a :class:`Monitor`. All times are in UTC,
+and days begin at midnight in the time zone of the configuration.
 """
 
 from __future__ import annotations
@@ -89,15 +90,18 @@ class Facts:
     time_zone: ZoneInfo = attrs.field(factory=lambda: ZoneInfo("Europe/Istanbul"))
 
     def days_after(self, moment: datetime, count: int) -> datetime:
-        """Return the same time of day *count* days later, in the time zone; earlier if negative."""
+        """Return the same local time *count* days later, in UTC; earlier if negative."""
         return days.days_after(moment, count, self.time_zone)
 
     def months_after(self, moment: datetime, count: int) -> datetime:
-        """Return the same day and time *count* months later, or the last day of the month if it has no such day."""
+        """Return the same local day and time *count* months later, in UTC; earlier if negative.
+
+        If the month has no such day, it is the last one of the month.
+        """
         return days.months_after(moment, count, self.time_zone)
 
     def written_day(self, moment: datetime) -> str:
-        """Return the day of a moment, in local notation."""
+        """Return the local day of a moment, in Turkish notation, for example ``22.11.2026``."""
         return days.written_day(moment, self.time_zone)
 
 
@@ -140,7 +144,15 @@ class Rule:
         raise NotImplementedError
 
     def conflict_with(self, _other: Rule, /) -> Text | None:
-        """Return why this rule can't apply to the same account as the other one; ``None`` if it can.
+        """Return why this rule can't apply to the same account as another one.
+
+        Args:
+
+            _other: The other rule.
+
+        Returns:
+
+            The reason, for people; ``None`` if both can apply.
 
         Called: once at start for each pair of rules that may apply to one account.
         """
