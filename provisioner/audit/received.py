@@ -113,7 +113,7 @@ def compare(files: Iterable[Path], verifier: ChainVerifier, end: int) -> Receive
     for file in files:
         received.read(file)
     missing: list[Gap] = []
-    for entry in takewhile(lambda one: one.seq <= end, verifier):
+    for entry in takewhile(lambda chained: chained.seq <= end, verifier):
         if not received.has(entry):
             _add(missing, entry.seq)
         last = Head(seq=entry.seq, hash=entry.hash)

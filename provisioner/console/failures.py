@@ -93,11 +93,11 @@ def failure_of(error: Exception) -> Failure:
                 return Failure(status=status, name=name, message=messages[0], cure=on_page(error.cure))
             return Failure(status=status, name=name, message=error.text, cure=on_page(error.cure), items=messages)
         case NotAuthorizedError():
-            reasons = [one.denial.reason for one in error.denials]
-            cures = [on_page(one.denial.cure) for one in error.denials]
+            reasons = [denied.denial.reason for denied in error.denials]
+            cures = [on_page(denied.denial.cure) for denied in error.denials]
             return Failure(status=status, name=name, message=error.text, items=_said(*reasons, *cures))
         case NotReadyError():
-            items = [text for one in error.errors for text in (one.text, on_page(one.cure))]
+            items = [text for failure in error.errors for text in (failure.text, on_page(failure.cure))]
             return Failure(status=status, name=name, message=error.text, items=_said(*items))
         case ProvisionerError():
             return Failure(status=status, name=name, message=error.text, cure=on_page(error.cure))

@@ -96,8 +96,8 @@ class Lists:
         )
         with self._lock:
             self._drop_old()
-            others = [one for one in self._uploaded.values() if one.person != person]
-            self._uploaded = {one.id: one for one in [*others[1 - _MOST_LISTS :], kept]}
+            others = [each for each in self._uploaded.values() if each.person != person]
+            self._uploaded = {each.id: each for each in [*others[1 - _MOST_LISTS :], kept]}
         return kept
 
     def uploaded(self, list_id: str, *, person: str) -> UploadedList | None:
@@ -116,7 +116,7 @@ class Lists:
     def applied_by(self, person: str) -> list[AppliedList]:
         """Return the lists that a person has applied, the latest first."""
         with self._lock:
-            return [one for one in reversed(self._applied.values()) if one.person == person]
+            return [applied for applied in reversed(self._applied.values()) if applied.person == person]
 
     def drop(self, list_id: str) -> None:
         """Forget a list that is not applied."""
@@ -133,15 +133,15 @@ class Lists:
 
     def _drop_runs(self, latest: AppliedList) -> None:
         """Drop runs that have ended, the oldest first, until there are few enough, and they are small enough."""
-        own = sum(one.person == latest.person for one in self._applied.values())
-        ended = [one for one in self._applied.values() if one.under_way.done() and one is not latest]
-        items = sum(len(one.run.items) for one in ended)
-        for one in ended:
-            is_own = one.person == latest.person
+        own = sum(applied.person == latest.person for applied in self._applied.values())
+        ended = [applied for applied in self._applied.values() if applied.under_way.done() and applied is not latest]
+        items = sum(len(applied.run.items) for applied in ended)
+        for applied in ended:
+            is_own = applied.person == latest.person
             are_own_too_many = is_own and own > _MOST_RUNS_OF_PERSON
             if are_own_too_many or len(self._applied) > _MOST_RUNS or items > _MOST_ITEMS:
-                del self._applied[one.id]
-                items -= len(one.run.items)
+                del self._applied[applied.id]
+                items -= len(applied.run.items)
                 own -= is_own
 
     def _drop_old(self) -> None:

@@ -128,7 +128,7 @@ class ConsoleSessions:
         token, at = secrets.token_urlsafe(32), self._now()
         with self._lock:
             self._sessions = {key: one for key, one in self._sessions.items() if self._is_alive(one, at)}
-            same = (one.one_at_a_time for one in self._sessions.values() if one.person == log_in.actor)
+            same = (session.one_at_a_time for session in self._sessions.values() if session.person == log_in.actor)
             self._sessions[_key(token)] = ConsoleSession(
                 person=log_in.actor,
                 login=log_in.login,
@@ -172,7 +172,7 @@ class ConsoleSessions:
 
     def drop(self, session: ConsoleSession) -> None:
         """End a session."""
-        self._end_where(lambda one: one is session)
+        self._end_where(lambda each: each is session)
 
     def end_all(self, person: str) -> int:
         """End all sessions of a person, and return how many there were."""

@@ -55,7 +55,7 @@ class ProviderLogOuts:
             session: Its ID there; an empty text is none that could end.
         """
         with self._lock:
-            return bool(session) and any(one.session == session for one in self._ended.values())
+            return bool(session) and any(ended.session == session for ended in self._ended.values())
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -84,7 +84,7 @@ def signing_keys(document: Mapping[str, Any]) -> Sequence[SigningKey]:
         MisconfiguredError: There is none.
     """
     listed = document.get("keys")
-    found = [key for one in (listed if isinstance(listed, list) else ()) if (key := _key(one))]
+    found = [key for entry in (listed if isinstance(listed, list) else ()) if (key := _key(entry))]
     if not found:
         raise MisconfiguredError(
             "the provider publishes no key with which it could sign",

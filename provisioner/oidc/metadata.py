@@ -105,4 +105,4 @@ def _require_pkce(document: Mapping[str, Any], issuer: str) -> None:
 
 def _texts(document: Mapping[str, Any], key: str) -> Sequence[str]:
     value = document.get(key)
-    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

@@ -145,7 +145,9 @@ class Deliveries:
         """
         found = self._known(ids, channels)
         accounts = self.store.accounts.get_many(delivery.login for delivery in found)
-        if problems := [problem for one in found for problem in self._objections(one, accounts.get(one.login), state)]:
+        if problems := [
+            problem for delivery in found for problem in self._objections(delivery, accounts.get(delivery.login), state)
+        ]:
             raise InputError(problems)
         for unit in {accounts[delivery.login].unit for delivery in found}:
             self.authority.require(actor, {Role.OFFICER}, unit)

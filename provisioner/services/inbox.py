@@ -120,9 +120,9 @@ class RequestInboxes:
             found = people.look_up(records.requesters())
             has_units = tops is None or bool(tops)
             submitted = records.submitted_by(
-                one.id
-                for one in found.persons.values()
-                if (one.supervisor in deciders if one.supervisor else has_units)
+                person.id
+                for person in found.persons.values()
+                if (person.supervisor in deciders if person.supervisor else has_units)
             )
         else:
             submitted = records.submitted_to(deciders, tops)

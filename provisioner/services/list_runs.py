@@ -87,7 +87,7 @@ class ListProgress:
     @property
     def ended(self) -> int:
         """How many operations are not planned or running any more."""
-        return self.total - sum(self.states.get(one, 0) for one in (OperationState.PLANNED, OperationState.RUNNING))
+        return self.total - sum(self.states.get(state, 0) for state in (OperationState.PLANNED, OperationState.RUNNING))
 
     @property
     def done(self) -> int:
@@ -173,7 +173,7 @@ class ListRuns:
             StoreError: The store failed.
         """
         found = self._operations(list_run)
-        shown = {one.id: one for one in self.runs.shown(found.values(), viewer=viewer)}
+        shown = {operation.id: operation for operation in self.runs.shown(found.values(), viewer=viewer)}
         states = Counter(
             found[item.id].state if item.id in found else OperationState.PLANNED for item in list_run.items
         )
@@ -181,7 +181,7 @@ class ListRuns:
             states=states,
             total=len(list_run.items),
             troubles=[
-                *(_refusal(one, list_run.units.get(one.login)) for one in list_run.refused),
+                *(_refusal(refused, list_run.units.get(refused.login)) for refused in list_run.refused),
                 *(_trouble(shown[item.id], item) for item in list_run.items if _is_trouble(found.get(item.id))),
             ],
             can_retry=bool(list_run.refused) or any(_is_left(found.get(item.id)) for item in list_run.items),
@@ -233,7 +233,7 @@ class ListRuns:
         initiator = attrs.evolve(list_run.initiator, actor=actor)
         closing = [item.login for item in again if item.kind is OperationKind.CLOSE]
         units = {item.unit.code: item.unit for item in again if item.kind is not OperationKind.CLOSE}
-        units |= {unit.code: unit for one in list_run.refused if (unit := list_run.units.get(one.login))}
+        units |= {unit.code: unit for refused in list_run.refused if (unit := list_run.units.get(refused.login))}
         listed = attrs.evolve(list_run.listed, items=tuple(units.values()), warnings=())
         plan = self.unit_list.plan(listed, hand_over=list_run.hand_over, initiator=initiator)
         closed = self.accounts.plan_closing(closing, initiator)
@@ -245,13 +245,13 @@ class ListRuns:
         A run that is held again because another one asked for the same has the operations of that one.
         """
         known = self.store.operations.get_many(item.id for item in list_run.items)
-        ended = {one.login: one for run in list_run.runs for one in list(run.ended)}
+        ended = {operation.login: operation for run in list_run.runs for operation in list(run.ended)}
         others = {item.id: ended[item.login] for item in list_run.items if item.login in ended}
         return {**others, **known}
 
     def _units(self, plan: UnitListPlan) -> Mapping[str, Unit]:
         """Return the units of the accounts that can have no operation, by login."""
-        refused = [one.login for one in plan.plan.refused]
+        refused = [item.login for item in plan.plan.refused]
         by_code = {unit.code: unit for unit in plan.listed.items}
         by_login = {unit.login: unit for unit in plan.listed.items if unit.login}
         accounts = self.store.accounts.get_many(refused)

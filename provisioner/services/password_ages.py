@@ -82,7 +82,7 @@ class PasswordAges:
 
             StoreError: The store failed.
         """
-        units = {one.code: one for one in self.store.units.all()}
+        units = {each.code: each for each in self.store.units.all()}
         if unit is not None and unit not in units:
             raise InputError([Problem(field="unit", message=Text("there is no unit {code}", {"code": unit}))])
         found = self.store.accounts.find(state=AccountState.OPEN, under=unit)

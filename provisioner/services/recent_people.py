@@ -88,6 +88,6 @@ class RecentPeople:
         if failure and failure.is_recent(now):
             return LookUp(persons={}, errors=dict.fromkeys(ids, failure.error), answered=False)
         found = self._people.look_up(ids)
-        errors = [one for one in found.errors.values() if isinstance(one, UnavailableError | MisconfiguredError)]
+        errors = [error for error in found.errors.values() if isinstance(error, UnavailableError | MisconfiguredError)]
         self._failure = _Failure(self._now(), errors[0]) if errors and not found.answered else None
         return found

@@ -147,13 +147,13 @@ class Reconcile:
         """
         differences: list[Difference] = []
         targets: list[ComparedTarget] = []
-        for one in found:
+        for item in found:
             if self.retry.stop.is_set():
                 raise StoppedError("the program was stopped during the comparison", cure="run the command again")
-            if isinstance(one, Difference):
-                differences.append(one)
+            if isinstance(item, Difference):
+                differences.append(item)
             else:
-                targets.append(one)
+                targets.append(item)
         return ComparisonResult(differences=differences, targets=targets)
 
     def past(self, *, actor: str) -> Mapping[str, Sequence[PastComparison]]:

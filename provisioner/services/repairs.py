@@ -98,7 +98,11 @@ class Repairs:
                 for login in logins:
                     done.setdefault(login, []).append(repair)
         left = set(plan.left)
-        return {one: done[one.login] for one in differences if one not in left and one.login in done}
+        return {
+            difference: done[difference.login]
+            for difference in differences
+            if difference not in left and difference.login in done
+        }
 
     def preview(self, repairs: RepairPlan, initiator: Initiator) -> RunPreview:
         """Return what the run would do, and raise what :meth:`~provisioner.services.runs.Runs.preview` raises.

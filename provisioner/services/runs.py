@@ -296,7 +296,10 @@ class Runs:
         """
         again, at = list(operations), self.engine.context.now()
         self.engine.context.record(
-            *(OperationRetried(at=at, actor=actor, login=one.login, operation_id=one.id) for one in again)
+            *(
+                OperationRetried(at=at, actor=actor, login=operation.login, operation_id=operation.id)
+                for operation in again
+            )
         )
         return Run(self.engine.iter_retry(again), unchanged=unchanged)
 

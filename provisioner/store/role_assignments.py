@@ -62,4 +62,4 @@ class StoredRoleAssignments:
         """
         found = self._reader.find(_ALL) if person is None else self._reader.find(_OF_PERSON, person=person)
         roles = models(RoleAssignment, grants.c.keys(), found)
-        return [one for one in roles if delegator is None or one.delegator == delegator]
+        return [assignment for assignment in roles if delegator is None or assignment.delegator == delegator]

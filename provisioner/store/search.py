@@ -134,7 +134,7 @@ class StoredSearch:
             plain = func.replace(plain, separator, "")
         # The last two digits of a number are never apart, and most numbers end with others.
         query = select(persons).where(persons.c.mobile.endswith(digits[-2:]), plain.endswith(digits))
-        holders = {one.id: one for one in models(Person, persons.c.keys(), self._reader.all(query))}
+        holders = {person.id: person for person in models(Person, persons.c.keys(), self._reader.all(query))}
         held = select(accounts).order_by(accounts.c.holder, accounts.c.login)
         rows = self._reader.among(held, accounts.c.holder, holders)
         yield from ((account, holders[account.holder or ""]) for account in models(Account, _COLUMNS, rows))

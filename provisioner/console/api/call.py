@@ -181,4 +181,4 @@ def language_of(header: str, otherwise: str) -> str:
         language = tag.strip().lower().partition("-")[0]
         if language in LANGUAGES and 0 < liking <= 1:
             wanted.append((liking, language))
-    return max(wanted, key=lambda one: one[0])[1] if wanted else otherwise
+    return max(wanted, key=lambda each: each[0])[1] if wanted else otherwise

@@ -102,7 +102,7 @@ def _complete(name: str, schema: dict[str, Any]) -> None:
         schema["examples"] = [_EXAMPLES[name]]
     for field, value in schema["properties"].items():
         if field in _TIMES or field.endswith("_at"):
-            texts = [one for one in (value, *value.get("oneOf", ())) if one.get("type") == "string"]
+            texts = [schema for schema in (value, *value.get("oneOf", ())) if schema.get("type") == "string"]
             for text in texts:
                 text["format"] = "date-time"
 

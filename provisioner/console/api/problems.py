@@ -106,15 +106,17 @@ def problem_of(error: Exception, said: Said) -> ProblemAnswer:
     status = status_of(error)
     match error:
         case InputError():
-            items = [ProblemItem(field=one.field, message=said(one.message)) for one in error.problems]
+            items = [ProblemItem(field=problem.field, message=said(problem.message)) for problem in error.problems]
             message = error.problems[0].message if len(items) == 1 else error.text
             return _problem(status, said, error, message, items=items)
         case NotAuthorizedError():
-            denials = dict.fromkeys(one.denial for one in error.denials)
-            items = [ProblemItem(message=said(one.reason), cure=said(one.cure) or None) for one in denials]
+            denials = dict.fromkeys(denied.denial for denied in error.denials)
+            items = [ProblemItem(message=said(denial.reason), cure=said(denial.cure) or None) for denial in denials]
             return _problem(status, said, error, error.text, items=items)
         case NotReadyError():
-            items = [ProblemItem(message=said(one.text), cure=said(one.cure) or None) for one in error.errors]
+            items = [
+                ProblemItem(message=said(failure.text), cure=said(failure.cure) or None) for failure in error.errors
+            ]
             return _problem(status, said, error, error.text, items=items)
         case ProvisionerError():
             return _problem(status, said, error, error.text)

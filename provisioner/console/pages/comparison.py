@@ -85,7 +85,9 @@ def _result(visit: Visit, last: BegunComparison) -> dict[str, Any]:
     names = [target.name for target in result.targets]
     report = visit.app.reconcile.report(result.differences, names, viewer=visit.person, unit=last.unit)
     chosen = visit.incoming.query.get("target")
-    sections = [(name, [one for one in report.differences if one.target == name]) for name in [*names, ""]]
+    sections = [
+        (name, [difference for difference in report.differences if difference.target == name]) for name in [*names, ""]
+    ]
     return {
         "result": result,
         "report": report,

@@ -28,7 +28,9 @@ def incidents(visit: Visiting) -> Response[str]:
     """Show the incidents that the person may read, the open ones first."""
     service = visit.app.incidents
     found = {state: service.readable(viewer=visit.person, state=state, limit=_MOST + 1) for state in IncidentState}
-    names = visit.app.persons.names(one.incident.reporter for handled in found.values() for one in handled[:_MOST])
+    names = visit.app.persons.names(
+        handled.incident.reporter for listed in found.values() for handled in listed[:_MOST]
+    )
     return visit.page("incidents.html", found=found, most=_MOST, names=names)
 
 
@@ -95,7 +97,9 @@ def _obstacle(act: Callable[[], object]) -> Failure | None:
 
 
 def _names(visit: Visit, shown: HandledIncident) -> Mapping[str, str]:
-    return visit.app.persons.names([shown.incident.reporter, shown.unit.custodian, *(one.actor for one in shown.steps)])
+    return visit.app.persons.names(
+        [shown.incident.reporter, shown.unit.custodian, *(step.actor for step in shown.steps)]
+    )
 
 
 HANDLERS = (incidents, new, report, show, escalate, resolve)

@@ -111,17 +111,17 @@ class ReadAhead:
         """
         left = iter(work)
         while some := list(islice(left, _MOST)):
-            logins = [one.account.login for one in some if isinstance(one, PlannedOperation) and one.delivers]
+            logins = [item.account.login for item in some if isinstance(item, PlannedOperation) and item.delivers]
             try:
                 numbers = self._dispatch.last_numbers(logins) if logins else {}
             except StoreError:
                 yield from some
                 continue
-            for one in some:
-                if isinstance(one, PlannedOperation) and one.delivers:
-                    yield attrs.evolve(one, last_message=numbers.get(one.account.login, 0))
+            for item in some:
+                if isinstance(item, PlannedOperation) and item.delivers:
+                    yield attrs.evolve(item, last_message=numbers.get(item.account.login, 0))
                 else:
-                    yield one
+                    yield item
 
     def current(self, work: PlannedOperation) -> PlannedOperation | Operation:
         """Return an operation that begins now, with new facts if what is known of it is too old.

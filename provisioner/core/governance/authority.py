@@ -119,13 +119,21 @@ class Authority:
         if not self.enforced or (Role.ADMINISTRATOR in roles and person in self.administrators):
             return None
         at = self.now()
-        held = {one.unit for one in self.records.role_assignments.of(person) if one.role in roles and one.holds(at)}
+        held = {
+            assignment.unit
+            for assignment in self.records.role_assignments.of(person)
+            if assignment.role in roles and assignment.holds(at)
+        }
         return None if None in held else {code for code in held if code}
 
     def delegators(self, person: str, role: Role) -> Collection[str]:
         """Return for whom a person may act in a role now, in any unit, if the delegators may act."""
         at, held = self.now(), self.records.role_assignments.of(person)
-        return {one.delegator for one in held if one.delegator and one.role is role and one.holds(at)}
+        return {
+            assignment.delegator
+            for assignment in held
+            if assignment.delegator and assignment.role is role and assignment.holds(at)
+        }
 
     def acts_for(self, person: str, delegator: str) -> bool:
         """Whether a person may act for this delegator now, in any role.

@@ -44,8 +44,8 @@ def search(call: Calling, words: Words) -> Response[FoundItems]:
     a holder, or the last four digits of the holder's mobile number. At most 50 accounts are found.
     """
     found = call.app.search.find(words, viewer=call.actor)
-    details = account_details(call.app.store, [one.account for one in found.items])
-    return call.answer({"items": [account_document(one) for one in details], "is_complete": found.is_complete})
+    details = account_details(call.app.store, [item.account for item in found.items])
+    return call.answer({"items": [account_document(account) for account in details], "is_complete": found.is_complete})
 
 
 @reads("/accounts/{login:str}")

@@ -26,7 +26,7 @@ def list_(
 ) -> Response[IncidentPage]:
     """List incidents that the owner of the token may read, the latest first."""
     found = call.app.incidents.readable(viewer=call.actor, state=wanted, limit=offset + limit + 1)
-    items = [incident_document(one.incident, one.unit.custodian) for one in found]
+    items = [incident_document(handled.incident, handled.unit.custodian) for handled in found]
     return call.page(items, limit=limit, offset=offset)
 
 

@@ -41,7 +41,10 @@ def inbox(call: Calling, limit: Limit = PAGE, offset: Offset = 0) -> Response[In
     found = call.app.inboxes.of(call.actor)
     waiting = {"to_decide": found.to_decide, "to_carry_out": found.to_carry_out}
     return call.pages(
-        {name: [form_document(one) for one in requests[: offset + limit + 1]] for name, requests in waiting.items()},
+        {
+            name: [form_document(request) for request in requests[: offset + limit + 1]]
+            for name, requests in waiting.items()
+        },
         limit=limit,
         offset=offset,
         own=[form_document(request) for request in found.own],
