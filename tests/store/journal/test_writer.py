@@ -15,7 +15,7 @@ import attrs
 import pytest
 from sqlalchemy import event
 
-from provisioner.core.api.errors import BusyError, StoreError
+from provisioner.core.api.errors import BusyError, StoreError, StoreUnavailableError
 from provisioner.core.api.events import Event
 from provisioner.store import Store
 from provisioner.store.db import sqlite
@@ -185,7 +185,7 @@ def test_locked_database_fails_everybody_after_a_while(
             futures = [pool.submit(store.write, story(f"a{number}").planned()) for number in range(4)]
             errors = [future.exception() for future in futures]
 
-        assert [type(error) for error in errors] == [StoreError] * 4
+        assert [type(error) for error in errors] == [StoreUnavailableError] * 4
         assert "is locked by another process" in str(errors[0])
         assert list(store.audit_log.entries()) == []
         store.write(story("a0").planned())
