@@ -11,13 +11,11 @@ from typing import Self
 
 import attrs
 
-from provisioner.core.model.classes import frozen
-
 _OWN = Path(__file__).parent
 _PLACE = re.compile(r"\{\{|\}\}|\{(\w+)[^{}]*\}")
 
 
-@frozen(eq=False)
+@attrs.frozen(eq=False)
 class Catalogue:
     """Looks up message templates in one language; what it does not know stays English.
 

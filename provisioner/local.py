@@ -45,7 +45,6 @@ from provisioner.core.api.messages import (
 )
 from provisioner.core.api.registration import PluginSettings, Registrar
 from provisioner.core.model import Account, Outcome
-from provisioner.core.model.classes import define, frozen
 from provisioner.core.model.secret import Secret
 
 _SCHEMA = """
@@ -63,7 +62,7 @@ _SELECT = "SELECT login, mail, holder, hash, enabled, attributes FROM entries"
 _PAGE = 1000
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class LocalSettings:
     """The table of a target with ``plugin = "local"``."""
 
@@ -71,7 +70,7 @@ class LocalSettings:
     database: Path
 
 
-@frozen
+@attrs.frozen
 class _LocalAccount:
     login: str
     mail: str
@@ -112,7 +111,7 @@ _Described = CreateAccount | HandOver | UpdateAccount | CompareAccount | Planned
 Change = Callable[[_LocalAccount | None], _LocalAccount | None]
 
 
-@define(eq=False)
+@attrs.define(eq=False)
 class LocalDirectory:
     """One directory file. Safe to share between threads and processes."""
 

@@ -10,7 +10,6 @@ from enum import StrEnum
 import attrs
 
 from provisioner.catalogue import Catalogue
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.text import Lines, Text, Texts, visible
 
 #: A time in a message that was stored, as :func:`provisioner.core.model.text.in_zone` writes it.
@@ -20,7 +19,7 @@ _TIME = re.compile(r"(?<![\w/.:-])\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:Z|\+00:00)
 _WORDS = frozenset({"kind", "state"})
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Phrasing:
     """Says messages in one language.
 

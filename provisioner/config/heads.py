@@ -14,7 +14,6 @@ from provisioner.config.settings import EntitlementSettings
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.engine.dispatch import DeliveryRules, OnUndelivered
 from provisioner.core.model import AccountKind
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.mobile import NumberKind
 from provisioner.core.model.scope import Scope, TargetScope
 from provisioner.core.model.text import visible
@@ -24,7 +23,7 @@ from provisioner.core.policy.audience import Audience
 RULES_PLUGIN = "rules"
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class TableHead:
     """The keys of a table that are the product's own; the others are the plug-in's."""
 
@@ -60,7 +59,7 @@ def _hooks(expected_hooks: Callable[[], Sequence[str]]) -> Callable[[object, obj
     return validate
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class SystemHead(TableHead):
     """The keys of a target or channel."""
 
@@ -75,7 +74,7 @@ class Join(StrEnum):
     NOW = "now"
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class TargetHead(SystemHead):
     """A system that has the accounts."""
 
@@ -92,7 +91,7 @@ class TargetHead(SystemHead):
     join: Join = Join.NEXT_RENEWAL
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class AudienceSettings:
     """Who gets notices over the channel. Without this table, a channel that delivers no passwords sends none."""
 
@@ -117,7 +116,7 @@ class AudienceSettings:
         return Audience(persons=frozenset(self.persons), units=None if units == Scope() else units)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class ChannelHead(SystemHead):
     """A way to bring a password to its owner."""
 
@@ -157,7 +156,7 @@ class ChannelHead(SystemHead):
         )
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class RuleSetHead(TableHead):
     """A rule set of the policy."""
 

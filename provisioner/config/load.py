@@ -40,7 +40,6 @@ from provisioner.config.structure import structure
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.api.registration import PluginSettings, Section
 from provisioner.core.engine.dispatch import DeliveryRules
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.quotations import toml_problem
 from provisioner.core.model.scope import Scope, TargetScope
 from provisioner.core.model.secret import Secret
@@ -65,7 +64,7 @@ def _no_password(_: object, __: object, store: str) -> None:
         )
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Configuration:
     """The whole file."""
 
@@ -101,7 +100,7 @@ class Configuration:
     rules: dict[str, dict[str, Any]] = attrs.field(factory=dict, validator=are_names)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class LoadedConfiguration:
     """A configuration and where it came from."""
 

@@ -11,7 +11,6 @@ import attrs
 from attrs.validators import matches_re, min_len
 
 from provisioner.core.api.errors import ConfigurationError
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.text import visible
 from provisioner.net.addresses import is_loopback, parts
 
@@ -66,7 +65,7 @@ def _with_openid(_: object, __: object, value: Iterable[str]) -> None:
         raise ConfigurationError("the scope openid is missing", cure="add it: without it, there is no ID token")
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class OidcSettings:
     """The OpenID provider with which people log in, for ``log_in = "oidc"``."""
 

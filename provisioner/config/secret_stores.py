@@ -13,9 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+import attrs
+
 from provisioner import files
 from provisioner.core.api.errors import ConfigurationError
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
 
@@ -93,7 +94,7 @@ def valid_now(reference: str, folder: Path) -> Iterator[Secret]:
                 yield from filter(None, [read()])
 
 
-@frozen
+@attrs.frozen
 class SecretFile:
     """The first line of a file. The pending secret is in a file beside it."""
 
@@ -151,7 +152,7 @@ class SecretFile:
         )
 
 
-@frozen
+@attrs.frozen
 class KeyRingEntry:
     """An entry of the system's key ring. The pending secret is another entry of the same service."""
 

@@ -14,7 +14,6 @@ from attrs.validators import ge, le, matches_re
 from provisioner.config.oidc import ClaimMeaning, OidcSettings
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model import AccountKind
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.identifiers import name_objection
 from provisioner.core.model.log_ins import LogInWay
 from provisioner.core.model.mass_change import MassChangeLimit
@@ -33,7 +32,7 @@ def are_names(_: object, __: object, value: Iterable[str]) -> None:
             raise ConfigurationError("{name} cannot be a name: {reason}", name=visible(name), reason=objection)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class AccountSettings:
     """How accounts are named, and which of them are protected."""
 
@@ -72,7 +71,7 @@ class AccountSettings:
         return Naming(domain=self.domain, domain_of_kind=self.domain_of_kind)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class BreakerSettings:
     """When a target or channel that keeps failing is quarantined."""
 
@@ -89,7 +88,7 @@ class BreakerSettings:
 _LIMIT = MassChangeLimit()
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class LimitSettings:
     """Which runs are held until someone releases them."""
 
@@ -112,7 +111,7 @@ class LimitSettings:
         )
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class NoticeSettings:
     """When warnings and reminders are sent."""
 
@@ -134,7 +133,7 @@ class NoticeSettings:
         return QuietHours.parse(self.quiet_hours)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class AuthoritySettings:
     """Who may do what. Without this table, nothing is denied to anybody."""
 
@@ -165,7 +164,7 @@ def _web_address(_: object, __: object, value: str) -> None:
         raise ConfigurationError("it is not the address of a site", cure="write it as https://console.example.gov.tr")
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class ConsoleSettings:
     """The console: the pages that ``provisioner console serve`` serves."""
 
@@ -245,7 +244,7 @@ def _listening_place(_: object, attribute: attrs.Attribute[Any], value: str) -> 
 _LAST_PORT = 65535
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class WorkerSettings:
     """When ``provisioner worker`` does what, and where it tells of its health."""
 
@@ -276,7 +275,7 @@ class WorkerSettings:
         return _times(self.reconcile_at)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class EntitlementSettings:
     """An entitlement: a group, role or right of a target, and the accounts that have it. Other accounts lose it."""
 

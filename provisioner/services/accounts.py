@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import attrs
+
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.engine.plan import Initiator, Plan
 from provisioner.core.model import Account, AccountState, Unit
-from provisioner.core.model.classes import frozen
 from provisioner.services.account_lookup import known_accounts, logins_in, require_all
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def list_accounts(
     return list(store.accounts.find(state=state, under=unit, due_before=due_before))
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Accounts:
     """Looks accounts up, and plans what is done with them.
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import attrs
 
 from provisioner.catalogue import Catalogue
-from provisioner.core.model.classes import define
 from provisioner.core.policy.audience import Audiences
 from provisioner.services.parts import plugins_only
 from provisioner.services.recent_people import RecentPeople
@@ -70,7 +69,7 @@ if TYPE_CHECKING:
     from provisioner.store import Store
 
 
-@define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True)
 class Application:
     """Everything a command needs, joined."""
 

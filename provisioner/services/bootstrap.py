@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import attrs
+
 from provisioner.config.load import LoadedConfiguration
 from provisioner.core.api.errors import StoreError
 from provisioner.core.api.events import Event
@@ -16,7 +18,6 @@ from provisioner.core.gateways.health import MemoryHealth
 from provisioner.core.gateways.maintenance import Calendar
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.gateways.retrying import Retry, RetryPolicy
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.days import utc_now
 from provisioner.services.application import Application
 from provisioner.services.composition import Composition
@@ -26,7 +27,7 @@ from provisioner.store import Store
 log = Logger(__name__)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Mode:
     """How a process carries out operations. The default is that of a command."""
 

@@ -32,7 +32,6 @@ from provisioner.core.governance.request_authority import RequestAuthority
 from provisioner.core.governance.request_service import RequestService
 from provisioner.core.governance.separation import SeparationOfDuties
 from provisioner.core.model import Unit
-from provisioner.core.model.classes import frozen
 from provisioner.core.policy.policy import Policy
 from provisioner.services.application import Application
 from provisioner.services.parts import Clock, allowances_of, authority_of, choose_numbers
@@ -40,7 +39,7 @@ from provisioner.services.rule_sets import make_policy
 from provisioner.store import Store
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Composition:
     """The parts that differ between the product and a test.
 

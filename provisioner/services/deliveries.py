@@ -13,7 +13,6 @@ from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.privacy import Privacy
 from provisioner.core.governance.roles import Role
 from provisioner.core.model import Account, AccountState, MessageState, PasswordDelivery
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.text import Text
 from provisioner.services.ids import Named, find_id
 from provisioner.services.parts import Clock
@@ -23,7 +22,7 @@ from provisioner.store import Store
 _MAY_BE_OPEN = frozenset({AccountState.OPEN, AccountState.INCOMPLETE})
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Deliveries:
     """Takes reports on messages with passwords, and on notices.
 

@@ -25,7 +25,6 @@ from provisioner.core.engine.plan import Plan, PlannedOperation, Refused, Unchan
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.privacy import Privacy
 from provisioner.core.model import Operation, OperationState, StepError
-from provisioner.core.model.classes import define, frozen
 from provisioner.store import Store
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 _PREVENTING = (ClockError, InputError, NotReadyError)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class RunPreview:
     """What a run would do, as one person may read it."""
 
@@ -59,7 +58,7 @@ class RunPreview:
         )
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class RunSummary:
     """What happened to a run so far."""
 
@@ -81,7 +80,7 @@ class RunSummary:
         return not self.refused and not set(self.states) - {OperationState.DONE}
 
 
-@define(eq=False)
+@attrs.define(eq=False)
 class Run:
     """A run that is under way. Iterate over it, or call :meth:`wait`: the work is done meanwhile.
 
@@ -140,7 +139,7 @@ class Run:
         return not self.ended and isinstance(error, _PREVENTING)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Runs:
     """Carries out plans, and operations that are in the journal.
 

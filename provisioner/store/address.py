@@ -7,7 +7,6 @@ from pathlib import Path
 import attrs
 
 from provisioner.config.early import configuration_file
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.secret import Secret
 
 
@@ -19,7 +18,7 @@ def default_folder() -> Path:
     return Path(configuration_file(None)).absolute().parent
 
 
-@frozen
+@attrs.frozen
 class StoreAddress:
     """Where a store is, and what is needed to open it."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import attrs
 from sqlalchemy import bindparam, select, update
 
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.routines import WorkerRoutine
 from provisioner.store.db.database import Database
 from provisioner.store.db.ports import Transaction
@@ -24,7 +24,7 @@ _RENEW = update(slots).where(*_MINE).values(expires_at=bindparam("expires_at"))
 _END = update(slots).where(*_MINE).values(owner=None, expires_at=None)
 
 
-@frozen
+@attrs.frozen
 class _LastSlot:
     """The last slot of a routine that was taken."""
 

@@ -52,11 +52,10 @@ from provisioner.core.api.messages import (
 )
 from provisioner.core.api.registration import PluginSettings, Registrar
 from provisioner.core.model import OperationKind, Outcome, Person, Unit
-from provisioner.core.model.classes import define, frozen
 from provisioner.core.model.secret import Secret
 
 
-@frozen
+@attrs.frozen
 class _MemoryAccount:
     """One account as the target has it."""
 
@@ -160,7 +159,7 @@ def _listed(login: str, entry: _MemoryAccount) -> ListedAccount:
     )
 
 
-@define(eq=False)
+@attrs.define(eq=False)
 class MemoryTarget:
     """A directory in memory. Safe to share between threads.
 
@@ -298,7 +297,7 @@ class MemoryTarget:
                 self._entries[login] = former
 
 
-@frozen
+@attrs.frozen
 class MemoryMessage:
     """A message with a password on a phone in memory."""
 
@@ -309,7 +308,7 @@ class MemoryMessage:
     replaces_earlier: bool
 
 
-@frozen
+@attrs.frozen
 class MemoryNotice:
     """A message without any secret on a phone in memory."""
 
@@ -318,7 +317,7 @@ class MemoryNotice:
     text: str
 
 
-@define(eq=False)
+@attrs.define(eq=False)
 class MemoryChannel:
     """Phones in memory. Safe to share between threads."""
 

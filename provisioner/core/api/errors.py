@@ -62,7 +62,6 @@ from typing import ClassVar, Self
 import attrs
 
 from provisioner.core.model import StepError
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.text import Text, Texts, marked, storable
 
 #: The longest pause that a target can request.
@@ -109,7 +108,7 @@ class PluginError(ConfigurationError):
     """A plug-in can't be loaded or violates the contract of the hooks."""
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Problem:
     """One problem of the input, and its place."""
 
@@ -163,7 +162,7 @@ class DeniedError(ProvisionerError):
     """The rules forbid it: authority, a missing access request, a clearance, a protected account."""
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Denial:
     """The reason why an actor may not do something."""
 
@@ -172,7 +171,7 @@ class Denial:
     cure: Text
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Denied:
     """One denied action."""
 

@@ -23,10 +23,9 @@ from provisioner.core.model import (
     StepError,
     TargetState,
 )
-from provisioner.core.model.classes import frozen
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Event:
     """A fact."""
 
@@ -42,7 +41,7 @@ class Event:
     operation_id: str = ""
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class OperationEvent(Event):
     """A fact about an operation. Only the holder of the lease on its account may write it."""
 
@@ -51,7 +50,7 @@ class OperationEvent(Event):
     operation_id: str
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class OperationPlanned(OperationEvent):
     """An operation was recorded and will be carried out."""
 
@@ -65,7 +64,7 @@ class OperationPlanned(OperationEvent):
     undelivered: str | None = None
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class OperationStarted(OperationEvent):
     """A process started an operation or took it over, and now holds the account.
 
@@ -81,7 +80,7 @@ class OperationStarted(OperationEvent):
     continues: bool = False
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Recipient:
     """The receiver of a password, a mark of the mobile number, and the number of the message."""
 
@@ -93,7 +92,7 @@ class Recipient:
     number: int = 1
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class StepBegun(OperationEvent):
     """A hook that may change something is about to be called. Hooks that only read have no such event."""
 
@@ -106,7 +105,7 @@ class StepBegun(OperationEvent):
     recipient: Recipient | None = None
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class StepEnded(OperationEvent):
     """A hook returned or raised an error."""
 
@@ -118,7 +117,7 @@ class StepEnded(OperationEvent):
     target_state: TargetState | None = None
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class TargetQuarantined(Event):
     """A target or channel failed for so long that calls are suspended until a person resumes it."""
 
@@ -131,7 +130,7 @@ class TargetQuarantined(Event):
     error: StepError
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class TargetResumed(Event):
     """A person resumed a quarantined target or channel."""
 
@@ -144,7 +143,7 @@ class TargetResumed(Event):
     forced: bool = False
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class OperationRetried(Event):
     """A person let an operation be tried again now. The operation keeps the actor who requested it."""
 
@@ -155,7 +154,7 @@ class OperationRetried(Event):
     operation_id: str
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class OperationEnded(OperationEvent):
     """An operation ended, or stopped and has a time for its next attempt. The account is free again."""
 
@@ -175,7 +174,7 @@ class OperationEnded(OperationEvent):
     sessions: Mapping[str, SessionsState] = attrs.field(factory=dict)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class DeliveryHandedOver(OperationEvent):
     """A gateway took a message with a password. Its delivery stays open until a report or the deadline."""
 
@@ -196,7 +195,7 @@ class DeliveryHandedOver(OperationEvent):
     parts: tuple[str, ...] = ()
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class DeliveryChanged(Event):
     """A report on a message with a password arrived, or its deadline passed."""
 
@@ -209,7 +208,7 @@ class DeliveryChanged(Event):
     state: MessageState
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class DeliverySettled(Event):
     """It was decided what to do about a message with a password that was not reported as delivered."""
 
@@ -226,7 +225,7 @@ class DeliverySettled(Event):
     told: str | None = None
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class DeadlineMet(Event):
     """The action of a deadline was done."""
 
@@ -239,7 +238,7 @@ class DeadlineMet(Event):
     reference: str | None = None
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class NoticeItem:
     """One of the deadlines that a notice is about."""
 
@@ -251,7 +250,7 @@ class NoticeItem:
     due_at: datetime
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class NoticeBegun(Event):
     """A notice is about to be sent. It is stored before, so that a crash leaves no doubt what may have been sent."""
 
@@ -267,7 +266,7 @@ class NoticeBegun(Event):
     items: tuple[NoticeItem, ...]
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class NoticeEnded(Event):
     """An attempt to send a notice ended."""
 
@@ -289,7 +288,7 @@ class NoticeEnded(Event):
     error: StepError | None = None
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class NoticeChanged(Event):
     """A report on a notice arrived."""
 
@@ -300,7 +299,7 @@ class NoticeChanged(Event):
     state: MessageState
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class NoticeReopened(Event):
     """A notice was not reported as delivered, so its deadlines are due again, and it is sent once more."""
 
@@ -310,7 +309,7 @@ class NoticeReopened(Event):
     notice: str
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class ClockConfirmed(Event):
     """A person confirmed that the clock is right, although it contradicts the last use of the store."""
 
@@ -321,7 +320,7 @@ class ClockConfirmed(Event):
     trusted_at: datetime
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class TimesCorrected(Event):
     """A clock that was ahead stored times in the future. They were replaced with the time of this event."""
 
@@ -332,7 +331,7 @@ class TimesCorrected(Event):
     latest_at: datetime
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class DutyConfirmed(Event):
     """A person confirmed that a duty was done."""
 
@@ -344,7 +343,7 @@ class DutyConfirmed(Event):
     action: Action = Action.DUTY
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class RulesChanged(Event):
     """The rule sets differ from those of the stored deadlines. All deadlines are recalculated."""
 
@@ -358,7 +357,7 @@ class RulesChanged(Event):
     gone: tuple[str, ...] = ()
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class BackupBegan(Event):
     """The store was copied, and the copy is about to be written to a file. A restored copy lacks this event.
 
@@ -375,7 +374,7 @@ class BackupBegan(Event):
     hash: str
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class BackupMade(Event):
     """A backup of the store was written and checked."""
 
@@ -393,7 +392,7 @@ class BackupMade(Event):
     size: int
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class StoreMoved(Event):
     """The store was moved to another database.
 

@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
 
+import attrs
+
 from provisioner.core.api.errors import LeaseLostError
-from provisioner.core.model.classes import frozen
 
 
 def elapsed() -> float:
@@ -28,7 +29,7 @@ def elapsed() -> float:
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Lease:
     """This process's right to work on one account."""
 

@@ -19,7 +19,6 @@ from provisioner.core.api.messages import (
     UpdateAccount,
 )
 from provisioner.core.model import Action, OperationKind, TargetState
-from provisioner.core.model.classes import frozen
 
 
 class OfficerRight(Enum):
@@ -37,7 +36,7 @@ class OfficerRight(Enum):
     NEVER = auto()
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class KindSpec:
     """The properties of a kind of operation."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from provisioner.core.model.classes import frozen
+import attrs
 
 #: What sets structlog up before the first message, if that is still to be done.
 _set_up: list[Callable[[], None]] = []
@@ -20,7 +20,7 @@ def set_up_later(set_up: Callable[[], None]) -> None:
     _set_up[:] = [set_up]
 
 
-@frozen
+@attrs.frozen
 class Logger:
     """Writes the messages of one module to the log.
 

@@ -18,14 +18,13 @@ from typing import Self
 import attrs
 
 from provisioner.core.model import Account, OperationKind, Outcome, Person, Unit
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.masking import OPAQUE
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
 from provisioner.core.model.validators import require_utc
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Entitlements:
     """The entitlements of an account on one target, as far as the configuration manages them.
 
@@ -39,7 +38,7 @@ class Entitlements:
     withdrawn: frozenset[str] = frozenset()
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class CreateAccount:
     """Ensure that the account exists, is enabled and has this secret."""
 
@@ -56,7 +55,7 @@ class CreateAccount:
     parent: Unit | None = None
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class CloseAccount:
     """Ensure that nobody can log in to the account."""
 
@@ -67,7 +66,7 @@ class CloseAccount:
     entitlements: Entitlements = Entitlements()
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class RotateSecret:
     """Set a new secret and change nothing else."""
 
@@ -77,7 +76,7 @@ class RotateSecret:
     secret: Secret
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class HandOver:
     """Set a new holder and a new secret in one step."""
 
@@ -94,7 +93,7 @@ class HandOver:
     parent: Unit | None = None
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class UpdateAccount:
     """Bring the attributes and entitlements of an account up to date. The secret and the state stay as they are."""
 
@@ -108,7 +107,7 @@ class UpdateAccount:
     parent: Unit | None = None
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class RenameAccount:
     """Bring the container of an account up to date. The login, the secret and the state stay as they are."""
 
@@ -121,7 +120,7 @@ class RenameAccount:
     entitlements: Entitlements = Entitlements()
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class DeleteAccount:
     """Delete the account completely."""
 
@@ -130,7 +129,7 @@ class DeleteAccount:
     unit: Unit
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class EndSessions:
     """End the open sessions of the account, and empty the caches that know it."""
 
@@ -150,7 +149,7 @@ class EndSessions:
     secret: Secret | None = None
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class ProbeSessions:
     """Return how many sessions the account has open."""
 
@@ -163,7 +162,7 @@ class ProbeSessions:
 AccountChange = CreateAccount | CloseAccount | RotateSecret | HandOver | UpdateAccount | RenameAccount | DeleteAccount
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class PlannedChange:
     """A change of an account that is planned and not started."""
 
@@ -179,7 +178,7 @@ class PlannedChange:
     parent: Unit | None = None
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class ProbeAccount:
     """Return the state of the account."""
 
@@ -191,12 +190,12 @@ class ProbeAccount:
     planned: PlannedChange | None = None
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class CheckTarget:
     """Check that the target works, and return what it can do."""
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class SetCredential:
     """Set a new secret for the product's own account on the target."""
 
@@ -204,21 +203,21 @@ class SetCredential:
     secret: Secret
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class ProbeCredential:
     """Return whether a secret logs in to the product's own account on the target."""
 
     secret: Secret
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class CheckChannel:
     """Check that the channel works and can reach these people."""
 
     recipients: tuple[Person, ...] = ()
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class DeliverSecret:
     """Send the secret to its owner."""
 
@@ -239,7 +238,7 @@ class DeliverSecret:
     unit: Unit | None = None
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class DeliverNotice:
     """Send a message without any secret to a person."""
 
@@ -253,7 +252,7 @@ class DeliverNotice:
     shorter: tuple[str, ...] = ()
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class DeliverNoticeBatch:
     """Send several messages without any secret, in one request."""
 
@@ -261,7 +260,7 @@ class DeliverNoticeBatch:
     notices: tuple[DeliverNotice, ...]
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class ProbeDelivery:
     """Return the state of a message that was sent, or whose answer was lost."""
 
@@ -272,7 +271,7 @@ class ProbeDelivery:
     reference: str | None = None
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class FindPerson:
     """Find a person."""
 
@@ -280,7 +279,7 @@ class FindPerson:
     person_id: str
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class ChooseLogin:
     """Choose the login of the account of a unit, or of a person in it."""
 
@@ -289,7 +288,7 @@ class ChooseLogin:
     person: Person | None = None
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Receipt:
     """The result of a call that changes an account.
 
@@ -331,7 +330,7 @@ ENTITLEMENTS = "entitlements"
 CONTAINER = "container"
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class AttributeChange:
     """What a planned change would do to one attribute of an existing account, or to its entitlements."""
 
@@ -368,7 +367,7 @@ class AttributeChange:
         return not self.removes and not self.adds
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class AccountReport:
     """The result of a probe."""
 
@@ -387,7 +386,7 @@ class AccountReport:
     spellings: tuple[str, ...] = ()
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class SessionsReport:
     """The open sessions of an account."""
 
@@ -395,12 +394,12 @@ class SessionsReport:
     count: int = attrs.field(validator=attrs.validators.ge(0))
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class ListAccounts:
     """List the accounts of the target."""
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class ListedAccount:
     """An account in the list of a target."""
 
@@ -431,7 +430,7 @@ class ListedAccount:
             yield from ((name, value) for value in others)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class AccountPage:
     """A part of the list of a target's accounts."""
 
@@ -440,7 +439,7 @@ class AccountPage:
     is_last: bool = False
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class CompareAccount:
     """Compare a listed account with what an update would write."""
 
@@ -455,7 +454,7 @@ class CompareAccount:
     parent: Unit | None = None
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class AccountComparison:
     """The result of the comparison of a listed account."""
 
@@ -463,7 +462,7 @@ class AccountComparison:
     changes: tuple[AttributeChange, ...] = ()
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Capabilities:
     """What a target can do, as it declares at run time.
 
@@ -488,7 +487,7 @@ class Capabilities:
     facts: Mapping[str, str] = attrs.field(factory=dict)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class PasswordLimits:
     """The password requirements of a target, as far as they are known."""
 
@@ -500,7 +499,7 @@ class PasswordLimits:
     maximum_age: int | None = None
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class TargetReport:
     """The result of the check of a target that works."""
 
@@ -515,7 +514,7 @@ class TargetReport:
     foresees: bool = False
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class CredentialReport:
     """Which servers of a target accept a secret of the product's own account. Each server is in one of the two."""
 
@@ -523,7 +522,7 @@ class CredentialReport:
     refused_by: tuple[str, ...] = ()
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class ChannelReport:
     """The result of the check of a channel that works."""
 
@@ -547,7 +546,7 @@ class DeliveryState(StrEnum):
     UNKNOWN = "unknown"
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class DeliveryReceipt:
     """What a channel returns for one message."""
 
@@ -565,7 +564,7 @@ class DeliveryReceipt:
     parts: tuple[str, ...] = ()
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class NoticeBatchReceipt:
     """What a channel returns for several notices."""
 
@@ -574,7 +573,7 @@ class NoticeBatchReceipt:
     receipts: Mapping[str, DeliveryReceipt]
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class CharacterClass:
     """A set of characters of which a password needs a minimum number."""
 
@@ -584,7 +583,7 @@ class CharacterClass:
     at_least: int = attrs.field(default=1, validator=attrs.validators.ge(0))
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class PasswordPolicy:
     """Password requirements, for generating and checking passwords.
 
@@ -614,7 +613,7 @@ class Passage(StrEnum):
     STARTING = "starting"
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class AskClearance:
     """Ask whether a person may leave or start."""
 
@@ -622,7 +621,7 @@ class AskClearance:
     passage: Passage
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class ClearanceBlock:
     """One thing that prevents a person from leaving or starting."""
 
@@ -633,7 +632,7 @@ class ClearanceBlock:
     cure: Text
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class AuthorizeOperation:
     """Ask whether an actor may do this to this account now."""
 
@@ -654,7 +653,7 @@ class AuthorizeOperation:
     asked_by: str | None = None
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class CliCommand:
     """A further command of the command line."""
 

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from provisioner.core.model import MessageState
-from provisioner.core.model.classes import frozen
 
 #: The timeout of a request, for plug-ins that name none.
 LONGEST_CALL = timedelta(seconds=30)
@@ -26,7 +25,7 @@ class Structure(Protocol):
         """Return an instance of *cls*, or raise ConfigurationError with the file and the path of each problem."""
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Section:
     """One configured target, channel or rule set: the table ``[targets.NAME]``, and so on."""
 
@@ -55,7 +54,7 @@ class Section:
         return self._structure(self.table, cls, self.place)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class PluginSettings:
     """The configuration of one plug-in."""
 

@@ -23,14 +23,13 @@ from provisioner.core.api.errors import TargetError
 from provisioner.core.api.messages import TargetReport
 from provisioner.core.model import Account, Unit, days
 from provisioner.core.model import Action as Action  # noqa: PLC0414 - rules are written with it
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.text import CountedText, Text
 
 #: Returns the report of the target with this name; raises a TargetError if there is none.
 Reports = Callable[[str], TargetReport]
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Deadline:
     """A time at which an action on an account is required."""
 
@@ -60,7 +59,7 @@ class Deadline:
         )
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class MetDeadline:
     """The last deadline of one action that was met. All earlier ones count as met too."""
 
@@ -74,7 +73,7 @@ class MetDeadline:
     confirmed_at: datetime | None = None
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Facts:
     """The facts of one account."""
 
@@ -167,7 +166,7 @@ def share(*key: str) -> float:
     return int.from_bytes(hashlib.sha256("\0".join(key).encode()).digest()[:6]) / 2**48
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Observation:
     """The state of one thing that a monitor observes."""
 

@@ -17,11 +17,10 @@ import attrs
 
 from provisioner.core.api.errors import DailyLimitError, StoreError
 from provisioner.core.engine.ports import MessageCounts
-from provisioner.core.model.classes import define, frozen
 from provisioner.core.model.days import utc_now
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Allowances:
     """How many messages the channels may send.
 
@@ -122,7 +121,7 @@ class Allowances:
         return error
 
 
-@define(eq=False)
+@attrs.define(eq=False)
 class Reservation:
     """A place for one message on one channel. Used by one thread, as a context manager.
 

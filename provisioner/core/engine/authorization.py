@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
+import attrs
+
 from provisioner.core.api.errors import Denial, Denied, NotAuthorizedError, TargetError
 from provisioner.core.api.messages import AuthorizeOperation
 from provisioner.core.engine.intents import Intent
 from provisioner.core.engine.plan import Initiator
 from provisioner.core.model import Account, Operation, OperationKind, Unit
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.text import Text
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Authorization:
     """Makes sure that a person may do what a plan or a release does.
 

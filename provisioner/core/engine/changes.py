@@ -23,13 +23,12 @@ from provisioner.core.engine.proofs import Proof, leaves_rest
 from provisioner.core.engine.recorder import OperationRecorder
 from provisioner.core.gateways.gateway import PROBE, Target
 from provisioner.core.model import AccountState, Outcome, TargetState
-from provisioner.core.model.classes import define
 
 #: The name of a step that rolls a change back.
 UNDO = "undo"
 
 
-@define(eq=False)
+@attrs.define(eq=False)
 class TargetChanges:
     """Makes, verifies and undoes the changes of one account, target by target.
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import attrs
+
 from provisioner.core.api.errors import ClockError
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.days import days_text
 
 #: The maximum time without any activity before a person has to confirm the clock. Monthly sweeps are possible. A site
@@ -21,7 +22,7 @@ LONGEST_REST = timedelta(days=45)
 FURTHEST_BACK = timedelta(days=1)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class KnownTimes:
     """The times at which the store was used."""
 

@@ -16,11 +16,10 @@ from provisioner.core.engine.ports import Recorder
 from provisioner.core.gateways.gateway import DELIVER, Channel, Target, able
 from provisioner.core.gateways.retrying import Retry
 from provisioner.core.model import Account, Unit
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.mobile import MobileMark
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class EngineContext:
     """The shared objects of all operations of a run."""
 

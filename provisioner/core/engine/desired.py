@@ -9,7 +9,6 @@ import attrs
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.api.messages import Entitlements
 from provisioner.core.model import Account, OperationKind, TargetState, Unit
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.scope import TargetScope
 from provisioner.core.model.unit_paths import UnitLookup, with_all_above
 
@@ -17,7 +16,7 @@ from provisioner.core.model.unit_paths import UnitLookup, with_all_above
 MAY_BE_OPEN = frozenset({TargetState.OPEN, TargetState.INCOMPLETE, TargetState.UNPROVED})
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class EntitlementRule:
     """Which accounts have an entitlement on a target."""
 
@@ -27,7 +26,7 @@ class EntitlementRule:
     scope: TargetScope = attrs.Factory(TargetScope)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Desired:
     """The desired state of one account while it is open."""
 
@@ -126,7 +125,7 @@ class Desired:
         }
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class DesiredState:
     """Determines the desired state of accounts from the configuration and the tree of units.
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import attrs
 
 from provisioner.core.api.errors import EarlierMessageError
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.deliveries import MessageState, PasswordDelivery, failures
 from provisioner.core.model.mobile import NumberKind
 
@@ -32,7 +31,7 @@ class OnUndelivered(StrEnum):
     RENEW = "renew"
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class DeliveryRules:
     """What holds for the messages of one channel."""
 
@@ -45,7 +44,7 @@ class DeliveryRules:
     report_within: timedelta = timedelta(hours=24)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Dispatch:
     """What follows for a new message from the earlier ones of the same account.
 

@@ -37,7 +37,6 @@ from provisioner.core.engine.recorder import OperationRecorder
 from provisioner.core.engine.waiting import Obstacle, obstacle
 from provisioner.core.gateways.maintenance import Calendar, OperationPutOff
 from provisioner.core.model import Account, AccountState, Operation, OperationState
-from provisioner.core.model.classes import define
 
 log = Logger(__name__)
 
@@ -52,7 +51,7 @@ WORKERS_PER_CALL = 8
 MOST_WORKERS = 64
 
 
-@define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True)
 class Engine:
     """Carries out operations, several at the same time, and never two on one account.
 

@@ -59,7 +59,6 @@ from provisioner.core.model import (
     TargetState,
     Unit,
 )
-from provisioner.core.model.classes import define
 from provisioner.core.model.secret import Secret
 
 #: The number of passwords that are drawn, if targets refuse them, before the operation gives up.
@@ -69,7 +68,7 @@ DRAWS = 3
 JOIN = HOOKS[CreateAccount]
 
 
-@define(eq=False)
+@attrs.define(eq=False)
 class Execution:
     """One operation, carried out by one thread. Used once."""
 

@@ -21,11 +21,10 @@ from provisioner.core.engine.limits import (
 from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.engine.ports import HeldRecords, Recorder
 from provisioner.core.model import Operation, OperationState
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.text import Text
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Holds:
     """Records held runs, and what happens to them.
 

@@ -19,11 +19,10 @@ from provisioner.core.api.messages import Entitlements
 from provisioner.core.engine.people import LookUp
 from provisioner.core.engine.plan import PlannedOperation, Refused, is_delivered, was_refused
 from provisioner.core.model import Account, Operation, OperationKind, OperationState, Unit
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.text import Text
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Place:
     """Where an operation changes an account, and its entitlements there afterwards, by target."""
 
@@ -41,7 +40,7 @@ class Place:
     parent: Unit | None = None
 
 
-@frozen
+@attrs.frozen
 class Intent:
     """The requested change of one account."""
 

@@ -15,13 +15,12 @@ from collections.abc import Callable
 import attrs
 
 from provisioner.core.api.fencing import elapsed
-from provisioner.core.model.classes import define
 
 #: A timer of no seconds would be off.
 _AT_ONCE = 1e-6
 
 
-@define(eq=False)
+@attrs.define(eq=False)
 class LeaseTimer:
     """The timer of a process for the leases of all its stores.
 

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
+import attrs
+
 from provisioner.core.api.errors import StagedError
 from provisioner.core.api.events import Event
 from provisioner.core.api.kinds import KINDS
@@ -21,7 +23,6 @@ from provisioner.core.model import (
     StepError,
     TargetState,
 )
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.mass_change import MassChangeLimit
 
 #: Used instead of the name of a target.
@@ -30,7 +31,7 @@ IN_TOTAL = ""
 _MAY_BE_OPEN = frozenset({AccountState.OPEN, AccountState.INCOMPLETE})
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Share:
     """How many accounts would be closed or deleted, including recent closures."""
 
@@ -41,7 +42,7 @@ class Share:
     out_of: int
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class HeldRun:
     """A run that was held as a whole, before anything was changed."""
 
@@ -77,7 +78,7 @@ class HeldRun:
         )
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class RunHeld(Event):
     """A run was held. The events that follow record its operations."""
 
@@ -86,7 +87,7 @@ class RunHeld(Event):
     run: HeldRun
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class RunReleased(Event):
     """A held run was released. Its pending operations are planned again."""
 
@@ -96,7 +97,7 @@ class RunReleased(Event):
     reason: str
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class RunDiscarded(Event):
     """A held run was discarded. Its pending operations have failed."""
 
@@ -108,7 +109,7 @@ class RunDiscarded(Event):
     error: StepError
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class OperationHeld(Event):
     """A planned operation that was not started was held with its run."""
 
@@ -118,7 +119,7 @@ class OperationHeld(Event):
     error: StepError
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Guard:
     """Compares runs with the limit.
 

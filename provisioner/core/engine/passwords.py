@@ -15,7 +15,6 @@ from passlib import pwd
 
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.api.messages import CharacterClass, PasswordPolicy
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
 
@@ -92,7 +91,7 @@ def _combine_classes(policies: Sequence[PasswordPolicy], excluded: set[str]) -> 
     )
 
 
-@frozen
+@attrs.frozen
 class PasswordMaker:
     """Generates passwords from one policy.
 

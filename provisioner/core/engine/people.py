@@ -16,13 +16,12 @@ from provisioner.core.api.errors import (
 from provisioner.core.api.messages import FindPerson
 from provisioner.core.gateways.retrying import Retry
 from provisioner.core.model import Person
-from provisioner.core.model.classes import define, frozen
 
 #: The number of simultaneous look-ups.
 PARALLEL = 8
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class LookUp:
     """The result of a look-up."""
 
@@ -52,7 +51,7 @@ def _is_of_all(error: TargetError) -> bool:
     return isinstance(error, MisconfiguredError) or (isinstance(error, UnavailableError) and not error.reached)
 
 
-@define(eq=False)
+@attrs.define(eq=False)
 class People:
     """Looks up persons with the hook ``person_find``, and last in the store.
 

@@ -13,13 +13,12 @@ from provisioner.core.engine.intents import Intent, Place
 from provisioner.core.engine.ports import Records
 from provisioner.core.gateways.gateway import DELIVER, PROBE, SESSIONS, UPDATE, Channel, Target, able
 from provisioner.core.model import OperationKind, Outcome, SessionsState, Step, TargetState, Unit
-from provisioner.core.model.classes import frozen
 
 #: The states of an account on a target where a log-in is verified to be impossible.
 _CLOSED_STATES = frozenset({TargetState.CLOSED, TargetState.ABSENT})
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Placing:
     """Determines where operations change accounts. It reads, and changes nothing.
 

@@ -22,7 +22,6 @@ from provisioner.core.model import (
     Person,
     Unit,
 )
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
 
@@ -38,7 +37,7 @@ def is_service(actor: str) -> bool:
     return actor.startswith(SERVICE_ACTOR)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class PlannedOperation:
     """One operation with everything that is needed to carry it out."""
 
@@ -230,7 +229,7 @@ def is_delivered(operation: Operation) -> bool:
     return KINDS[operation.kind].delivers and only_sessions_left(operation)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Initiator:
     """Who requested something, and why."""
 
@@ -243,7 +242,7 @@ class Initiator:
     request: str | None = None
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Unchanged:
     """An account that needs no change."""
 
@@ -251,7 +250,7 @@ class Unchanged:
     reason: Text
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Refused:
     """An account that can't be changed at present. The rest of the plan is carried out."""
 
@@ -262,7 +261,7 @@ class Refused:
     cure: Text
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Plan:
     """What a run would do."""
 

@@ -30,11 +30,10 @@ from provisioner.core.engine.placing import Placing
 from provisioner.core.engine.plan import Initiator, Plan, PlannedOperation, Refused, Unchanged
 from provisioner.core.engine.ports import Records
 from provisioner.core.model import Account, AccountState, Operation
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.text import Text
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class PlanBuilder:
     """Builds plans. It reads, and changes nothing.
 

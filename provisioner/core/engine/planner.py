@@ -21,7 +21,6 @@ from provisioner.core.engine.resumption import Resumption
 from provisioner.core.engine.unit_accounts import UnitAccounts
 from provisioner.core.gateways.gateway import Channel, Target
 from provisioner.core.model import Account, AccountState, Operation, OperationKind, Unit
-from provisioner.core.model.classes import define
 from provisioner.core.model.naming import Naming
 from provisioner.core.model.text import Text, marked
 from provisioner.core.model.unit_paths import ListedUnits
@@ -33,7 +32,7 @@ _NOT_OPEN = {
 }
 
 
-@define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True)
 class Planner:
     """Turns an intent into a plan. It reads, and changes nothing.
 

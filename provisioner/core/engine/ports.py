@@ -11,15 +11,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
+import attrs
+
 from provisioner.core.api.events import Event
 from provisioner.core.api.fencing import Lease
 from provisioner.core.api.rules import MetDeadline
 from provisioner.core.model import Account, Operation, Person, SessionsState, TargetState, Unit
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.unit_paths import UnitLookup
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Closings:
     """How many accounts were recently closed or deleted, or are planned to be, without released operations."""
 

@@ -24,7 +24,6 @@ from provisioner.core.engine.dispatch import Dispatch
 from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.engine.planner import Planner
 from provisioner.core.model import Operation
-from provisioner.core.model.classes import define
 
 log = Logger(__name__)
 
@@ -40,7 +39,7 @@ _MAX_AGE_AHEAD = MAX_AGE / 2
 _FIRST, _MOST = 8, 64
 
 
-@define(eq=False)
+@attrs.define(eq=False)
 class ReadAhead:
     """Plans operations from the journal again, some at a time.
 

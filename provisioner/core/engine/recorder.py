@@ -32,12 +32,11 @@ from provisioner.core.model import (
     StepError,
     TargetState,
 )
-from provisioner.core.model.classes import define
 
 EventT = TypeVar("EventT", bound=Event)
 
 
-@define(eq=False)
+@attrs.define(eq=False)
 class OperationRecorder:
     """Writes the events of one operation into the journal. Used by the thread that carries it out.
 

@@ -14,14 +14,13 @@ from provisioner.core.engine.placing import Placing
 from provisioner.core.engine.plan import PlannedOperation, only_ends_sessions
 from provisioner.core.engine.ports import Records
 from provisioner.core.model import Operation, Unit
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.text import Text
 
 #: What is known of nobody.
 _NOBODY = LookUp(persons={})
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Resumption:
     """Plans operations from the journal again, with the current people and accounts. It changes nothing.
 

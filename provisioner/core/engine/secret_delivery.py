@@ -28,12 +28,11 @@ from provisioner.core.engine.plan import PlannedOperation, is_delivered
 from provisioner.core.engine.recorder import OperationRecorder
 from provisioner.core.gateways.gateway import DELIVER, Channel
 from provisioner.core.model import MessageState, Outcome, PasswordDelivery, Step
-from provisioner.core.model.classes import define
 from provisioner.core.model.mobile import NumberKind
 from provisioner.core.model.secret import Secret
 
 
-@define(eq=False)
+@attrs.define(eq=False)
 class SecretDelivery:
     """Delivers the new password of one account.
 

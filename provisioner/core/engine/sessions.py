@@ -20,7 +20,6 @@ from provisioner.core.engine.plan import PlannedOperation, was_refused
 from provisioner.core.engine.recorder import OperationRecorder
 from provisioner.core.gateways.gateway import PROBE, SESSIONS, Target, able
 from provisioner.core.model import OperationKind, Outcome, SessionsState
-from provisioner.core.model.classes import define
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
 
@@ -28,7 +27,7 @@ from provisioner.core.model.text import Text
 _ENDED = frozenset({Outcome.APPLIED, Outcome.UNCHANGED})
 
 
-@define(eq=False)
+@attrs.define(eq=False)
 class AfterSteps:
     """Ends the sessions of one account, target by target. An error on one of them doesn't affect the others.
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+import attrs
+
 from provisioner.core.api.errors import ConfigurationError, Problem, TargetError
 from provisioner.core.engine.ports import Records
 from provisioner.core.model import Account, Unit
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.naming import Naming
 from provisioner.core.model.text import Text, marked
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class UnitAccounts:
     """Finds the accounts of units, and names those that units would get.
 

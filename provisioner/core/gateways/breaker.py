@@ -39,7 +39,6 @@ from provisioner.core.api.logs import Logger
 from provisioner.core.gateways.health import Change, Health, MemoryHealth, TargetHealth
 from provisioner.core.gateways.maintenance import Maintenance
 from provisioner.core.model import StepError
-from provisioner.core.model.classes import define
 from provisioner.core.model.text import Text
 
 log = Logger(__name__)
@@ -62,7 +61,7 @@ class BreakerState(StrEnum):
     QUARANTINED = "quarantined"
 
 
-@define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True)
 class Breaker:
     """Wraps the calls to one target: :meth:`call` around each one. Threads can share it.
 

@@ -66,7 +66,6 @@ from provisioner.core.gateways.breaker import Breaker
 from provisioner.core.gateways.maintenance import Maintenance
 from provisioner.core.gateways.plugin_code import ForeignError, contained
 from provisioner.core.model import Account, Person, mobile
-from provisioner.core.model.classes import define, frozen
 from provisioner.core.model.masking import mask, mask_all, masked
 from provisioner.core.model.text import Text
 
@@ -118,7 +117,7 @@ CHECKS = frozenset({"target_check", "channel_check"})
 MUTATING = frozenset({*HOOKS.values(), SESSIONS, SET_CREDENTIAL, "secret_deliver", "notice_deliver", BATCH})
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class PluginOrigin:
     """The origin of a plug-in."""
 
@@ -129,7 +128,7 @@ class PluginOrigin:
     version: str
 
 
-@define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True)
 class Gateway:
     """One target or channel, and what applies to each call of it."""
 
@@ -304,7 +303,7 @@ class Gateway:
         return error
 
 
-@define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True)
 class Target(Gateway):
     """One configured instance of a target plug-in, with a typed method for each hook."""
 
@@ -418,7 +417,7 @@ class Target(Gateway):
         return self.report
 
 
-@define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True)
 class Channel(Gateway):
     """One configured channel, with a typed method for each hook.
 

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Protocol
 
+import attrs
+
 from provisioner.core.model import StepError
-from provisioner.core.model.classes import frozen
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class TargetHealth:
     """A target or channel that fails. Nothing is stored for one that works."""
 

@@ -12,7 +12,6 @@ from provisioner.core.api.errors import InMaintenanceError, StoreError
 from provisioner.core.api.events import Event
 from provisioner.core.api.logs import Logger
 from provisioner.core.model import StepError
-from provisioner.core.model.classes import define, frozen
 
 log = Logger(__name__)
 
@@ -20,7 +19,7 @@ log = Logger(__name__)
 REFRESH = timedelta(seconds=5)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Maintenance:
     """The maintenance of one target or channel."""
 
@@ -44,7 +43,7 @@ class Maintenance:
         return error
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class MaintenanceBegan(Event):
     """The maintenance of a target or channel started, or its end was changed."""
 
@@ -56,7 +55,7 @@ class MaintenanceBegan(Event):
     reason: str = ""
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class MaintenanceEnded(Event):
     """The maintenance of a target or channel ended early. Operations that wait for it can continue."""
 
@@ -66,7 +65,7 @@ class MaintenanceEnded(Event):
     target: str
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class OperationPutOff(Event):
     """An operation in the journal waits for the end of a maintenance, or until an earlier password can't arrive.
 
@@ -79,7 +78,7 @@ class OperationPutOff(Event):
     error: StepError
 
 
-@define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True)
 class Calendar:
     """Returns which targets and channels are in maintenance now. Threads can share it.
 

@@ -43,7 +43,6 @@ from provisioner.core.gateways.breaker import Breaker
 from provisioner.core.gateways.gateway import Channel, Gateway, PluginOrigin, Target, discreet
 from provisioner.core.gateways.plugin_code import ForeignError, contained, entered
 from provisioner.core.model import MessageState, Person
-from provisioner.core.model.classes import define
 from provisioner.core.model.masking import guard_logs, mask, masked
 from provisioner.core.model.text import Text
 
@@ -61,7 +60,7 @@ GatewayT = TypeVar("GatewayT", bound=Gateway)
 ResultT = TypeVar("ResultT")
 
 
-@define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True)
 class _Registrar:
     """Collects what one plug-in registers."""
 
@@ -120,7 +119,7 @@ def _unstored(*_: object) -> bool:
     raise StoreError("there is no store for delivery reports yet")
 
 
-@define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True)
 class Plugins:
     """The plug-ins of one run: their targets, their channels and the hooks that all of them are called for.
 

@@ -15,12 +15,11 @@ import attrs
 import tenacity
 
 from provisioner.core.api.errors import TargetError, ThrottledError
-from provisioner.core.model.classes import define, frozen
 
 ResultT = TypeVar("ResultT")
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class RetryPolicy:
     """The number, frequency and total time of attempts.
 
@@ -51,7 +50,7 @@ def _retryable(error: BaseException) -> bool:
     return isinstance(error, TargetError) and error.retryable
 
 
-@define(eq=False)
+@attrs.define(eq=False)
 class Retry:
     """Calls a function until it succeeds, the policy is exhausted or the program is stopped.
 

@@ -14,7 +14,6 @@ from provisioner.core.api.events import Event
 from provisioner.core.api.kinds import KINDS, OfficerRight
 from provisioner.core.model import OperationKind
 from provisioner.core.model.canonical import canonical_json, iso, sha256
-from provisioner.core.model.classes import frozen
 
 #: The kinds of operation that can be requested: all that officers carry out.
 REQUESTABLE = tuple(kind for kind, spec in KINDS.items() if spec.alters and spec.officer is not OfficerRight.NEVER)
@@ -41,7 +40,7 @@ class RequestState(StrEnum):
         return self not in {RequestState.REJECTED, RequestState.ARCHIVED}
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class AccessRequest:
     """One access request: "Kullanıcı Talep Formu"."""
 
@@ -116,7 +115,7 @@ class AccessRequest:
         return {name: _plain(getattr(self, name)) for name in fields}
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class RequestEvent(Event):
     """A change of an access request."""
 
@@ -125,42 +124,42 @@ class RequestEvent(Event):
     form: AccessRequest
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class RequestSubmitted(RequestEvent):
     """A person submitted an access request."""
 
     kind = "request_submitted"
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class RequestApproved(RequestEvent):
     """The supervisor, or a delegate, approved the access request."""
 
     kind = "request_approved"
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class RequestRejected(RequestEvent):
     """The supervisor, or a delegate, rejected the access request."""
 
     kind = "request_rejected"
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class MobileConfirmed(RequestEvent):
     """An officer confirmed a mobile number that has changed since the submission."""
 
     kind = "request_mobile_confirmed"
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class RequestBegun(RequestEvent):
     """An officer started to execute the access request."""
 
     kind = "request_begun"
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class RequestArchived(RequestEvent):
     """The access request was executed and archived."""
 

@@ -20,7 +20,6 @@ from provisioner.core.governance.ports import AuthorityRecords
 from provisioner.core.governance.read_once import RecordsReadOnce
 from provisioner.core.governance.roles import ActedForAnother, EffectiveRole, Role, RoleAssignment
 from provisioner.core.model import Operation, Unit
-from provisioner.core.model.classes import define
 from provisioner.core.model.text import Text
 from provisioner.core.model.unit_paths import covering
 
@@ -36,7 +35,7 @@ _WRITERS = frozenset({Role.OFFICER, Role.ADMINISTRATOR})
 GrantsOf = Callable[[str], Sequence[RoleAssignment]]
 
 
-@define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True)
 class Authority:
     """Decides who may do what.
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import attrs
+
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import AskClearance, ClearanceBlock, Passage
 from provisioner.core.engine.ports import Records
 from provisioner.core.governance.ports import Endings
 from provisioner.core.model import AccountKind, AccountState, TargetState, Unit
-from provisioner.core.model.classes import define
 from provisioner.core.model.text import Text
 
 
-@define(eq=False)
+@attrs.define(eq=False)
 class HandoverDuties:
     """A person can't leave while holding a unit's account, or start without having received the account of the post.
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 
+import attrs
+
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import CharacterClass, ChooseLogin, PasswordPolicy
-from provisioner.core.model.classes import define
 
 #: Letters, digits and special characters (000 m.4/g) that are easy to distinguish, that every phone can type, and that
 #: are one septet each in the basic GSM alphabet, at the same position as in ASCII.
@@ -34,7 +35,7 @@ def ascii_name(text: str) -> str:
     return "".join(filter(str.isalnum, folded))
 
 
-@define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True)
 class Defaults:
     """The directives' rules for logins and passwords.
 

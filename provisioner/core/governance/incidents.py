@@ -8,7 +8,6 @@ from enum import StrEnum
 import attrs
 
 from provisioner.core.api.events import Event
-from provisioner.core.model.classes import frozen
 
 
 class IncidentState(StrEnum):
@@ -26,7 +25,7 @@ class IncidentStep(StrEnum):
     RESOLVED = "trouble_resolved"
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Incident:
     """One incident: a report of a problem with a login."""
 
@@ -53,7 +52,7 @@ class Incident:
         return attrs.evolve(self, state=IncidentState.RESOLVED, resolution=resolution, revision=self.revision + 1)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class IncidentEvent(Event):
     """A change of an incident."""
 
@@ -62,21 +61,21 @@ class IncidentEvent(Event):
     trouble: Incident
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class IncidentReported(IncidentEvent):
     """A person reported a problem with a login."""
 
     kind = IncidentStep.REPORTED.value
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class IncidentEscalated(IncidentEvent):
     """The incident was passed to the unit above."""
 
     kind = IncidentStep.ESCALATED.value
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class IncidentResolved(IncidentEvent):
     """The incident was resolved."""
 

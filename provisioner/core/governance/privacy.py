@@ -31,7 +31,6 @@ from provisioner.core.model import (
     StepError,
     Unit,
 )
-from provisioner.core.model.classes import define, frozen
 from provisioner.core.model.text import Text, Texts
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ _PAGE = 500
 READERS = frozenset({Role.OFFICER, Role.ADMINISTRATOR})
 
 
-@frozen
+@attrs.frozen
 class _Kind:
     """The personal data in one kind of record."""
 
@@ -94,7 +93,7 @@ AnyT = TypeVar("AnyT")
 RecordT = TypeVar("RecordT", Unit, Account, Person, Handover, AccessRequest, Incident)
 
 
-@define(eq=False)
+@attrs.define(eq=False)
 class Privacy:
     """Masks personal data in records that one person reads, if that person may not read it.
 

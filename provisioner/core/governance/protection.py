@@ -6,18 +6,19 @@ from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
 from typing import Self
 
+import attrs
+
 from provisioner.core.api.errors import ConfigurationError, Denial
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import AuthorizeOperation
 from provisioner.core.model import Account
-from provisioner.core.model.classes import define, frozen
 from provisioner.core.model.text import Text
 
 #: The characters of a pattern: those of logins, and those of shell patterns.
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-*?[]!")
 
 
-@frozen
+@attrs.frozen
 class Pattern:
     """A login, or a shell pattern of logins, with or without a domain."""
 
@@ -62,7 +63,7 @@ class Pattern:
         )
 
 
-@define(eq=False)
+@attrs.define(eq=False)
 class ProtectedAccounts:
     """Denies every operation on protected accounts to all actors.
 

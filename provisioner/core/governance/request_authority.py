@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import attrs
+
 from provisioner.core.api.errors import DeniedError
 from provisioner.core.engine.plan import is_service
 from provisioner.core.governance.access_requests import AccessRequest, RequestState
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.roles import EffectiveRole, Role
 from provisioner.core.model import Person
-from provisioner.core.model.classes import frozen
 
 
-@frozen
+@attrs.frozen
 class RequestAuthority:
     """Tells what somebody may do with an access request.
 

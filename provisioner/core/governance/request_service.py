@@ -33,13 +33,12 @@ from provisioner.core.governance.access_requests import (
 from provisioner.core.governance.ports import AccessRequestRecords
 from provisioner.core.governance.request_authority import RequestAuthority
 from provisioner.core.model import Account, OperationKind, OperationState, Person
-from provisioner.core.model.classes import define, frozen
 from provisioner.core.model.text import Text
 
 RequestEventT = TypeVar("RequestEventT", bound=RequestEvent)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class AccessRequestDraft:
     """The content of a new access request."""
 
@@ -56,7 +55,7 @@ class AccessRequestDraft:
     scan_sha256: str | None = None
 
 
-@define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True)
 class RequestService:
     """The rules of access requests.
 

@@ -6,8 +6,9 @@ from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 
+import attrs
+
 from provisioner.core.api.events import Event
-from provisioner.core.model.classes import frozen
 
 
 class Role(StrEnum):
@@ -25,7 +26,7 @@ class Role(StrEnum):
     PERSONNEL_OFFICE = "personnel_office"
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class RoleAssignment:
     """One person's role."""
 
@@ -50,7 +51,7 @@ class RoleAssignment:
         return self.unit is None or self.unit in path
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class EffectiveRole:
     """The role by which a person acts."""
 
@@ -59,7 +60,7 @@ class EffectiveRole:
     delegator: str | None = None
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Granted(Event):
     """A person was assigned a role, permanently or by delegation."""
 
@@ -68,7 +69,7 @@ class Granted(Event):
     grant: RoleAssignment
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Revoked(Event):
     """A role was revoked."""
 
@@ -77,7 +78,7 @@ class Revoked(Event):
     grant: RoleAssignment
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class ActedForAnother(Event):
     """An operation was requested by a delegate. The delegator is accountable for it (003 m.10)."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import attrs
+
 from provisioner.core.api.errors import Denial, DeniedError
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import AuthorizeOperation
@@ -11,13 +13,12 @@ from provisioner.core.engine.plan import is_service
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.roles import Role
 from provisioner.core.model import Person, Unit
-from provisioner.core.model.classes import define
 from provisioner.core.model.text import Text
 
 _WORKERS = frozenset({Role.OFFICER, Role.ADMINISTRATOR})
 
 
-@define(eq=False)
+@attrs.define(eq=False)
 class SeparationOfDuties:
     """Denies what one person may not do alone, including administrators.
 

@@ -7,7 +7,6 @@ from enum import StrEnum
 
 import attrs
 
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.validators import require_utc
 
 
@@ -48,7 +47,7 @@ class Action(StrEnum):
     VERIFY = "verify"
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Unit:
     """An organisational unit: a province, a district, a branch, an office or a school (000 m.4)."""
 
@@ -68,7 +67,7 @@ class Unit:
     removed_at: datetime | None = attrs.field(default=None, validator=require_utc)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Person:
     """A member of staff."""
 
@@ -120,7 +119,7 @@ class Person:
         return attrs.evolve(self, other_mobile=known.other_mobile).confirmed_as(known)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Account:
     """A login with the same password on every target (001 ¶6)."""
 

@@ -14,7 +14,6 @@ from itertools import takewhile
 
 import attrs
 
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.mobile import NumberKind
 from provisioner.core.model.validators import require_utc
 
@@ -91,7 +90,7 @@ def of_parts(states: Iterable[MessageState | None]) -> MessageState | None:
 _RANKS = {state: rank for rank, state in enumerate(MessageState)}
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class PasswordDelivery:
     """One message with a password."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from provisioner.core.model.classes import frozen
+import attrs
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class KeyedAnswer:
     """The answer to a request."""
 
@@ -18,7 +18,7 @@ class KeyedAnswer:
     location: str = ""
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class KeyedRequest:
     """A request, and its answer once there is one."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from provisioner.core.model.classes import frozen
+import attrs
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class MassChangeLimit:
     """How many accounts a run may close or delete without a release."""
 

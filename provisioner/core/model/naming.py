@@ -8,14 +8,13 @@ from collections.abc import Mapping
 import attrs
 
 from provisioner.core.model.accounts import Unit
-from provisioner.core.model.classes import frozen
 
 #: A user name: one word of letters and digits (000 m.4/f), with the three characters that mailboxes can contain inside
 #: it.
 LOGIN = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Naming:
     """How mail addresses are formed.
 

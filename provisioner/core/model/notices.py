@@ -7,7 +7,6 @@ from datetime import datetime
 import attrs
 
 from provisioner.core.model.accounts import Action
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.deliveries import MessageState
 from provisioner.core.model.validators import require_utc
 
@@ -18,7 +17,7 @@ MOST_ATTEMPTS = 2
 UNDELIVERED = frozenset({MessageState.REJECTED, MessageState.EXPIRED})
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class NoticeDelivery:
     """The last notice about one kind of deadline of an account or another subject. Several can share one message."""
 

@@ -7,7 +7,6 @@ from enum import StrEnum
 
 import attrs
 
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.text import Text, as_text
 from provisioner.core.model.validators import require_utc
 
@@ -65,7 +64,7 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class StepError:
     """Why a step or an operation failed, as it is stored. A message may be a sentence."""
 
@@ -75,7 +74,7 @@ class StepError:
     cure: Text = attrs.field(default=Text(""), converter=as_text)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Step:
     """One call of a hook of one target or channel for one operation."""
 
@@ -92,7 +91,7 @@ class Step:
     reference: str | None = None
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Operation:
     """One change of one account, from plan to end."""
 
@@ -122,7 +121,7 @@ class Operation:
     error: StepError | None = None
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Handover:
     """The record of a handover, for both persons (000 m.5/e; 003 m.12/4).
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from provisioner.core.model.classes import frozen
+import attrs
 
 
 class Routine(StrEnum):
@@ -24,7 +24,7 @@ class WorkerRoutine(StrEnum):
     RECONCILE = "reconcile"
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class RoutineRun:
     """The last run of a routine."""
 

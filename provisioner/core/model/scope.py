@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import attrs
+
 from provisioner.core.model.accounts import Account, AccountKind, Unit
-from provisioner.core.model.classes import frozen
 
 #: How specific a scope is for a unit; the larger value is more specific.
 Specificity = tuple[int, bool]
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Scope:
     """The units to which a rule set or a target applies."""
 
@@ -37,7 +38,7 @@ class Scope:
         return (max(depths), bool(self.kinds)) if depths else None
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class TargetScope:
     """The accounts that exist on a target, or whose passwords a channel delivers."""
 

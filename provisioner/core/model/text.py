@@ -22,8 +22,6 @@ from typing import Protocol, Self
 
 import attrs
 
-from provisioner.core.model.classes import frozen
-
 #: The maximum number of characters of a stored value.
 LONGEST_VALUE = 2000
 
@@ -53,7 +51,7 @@ class Translator(Protocol):
         """Return the plural form for *count* in that language, or else the English one."""
 
 
-@frozen
+@attrs.frozen
 class Text:
     """An English template and the values of its placeholders.
 
@@ -112,7 +110,7 @@ class Text:
         return self.template and catalogue.gettext(self.template)
 
 
-@frozen
+@attrs.frozen
 class CountedText(Text):
     """A message about a number of things, with a template for one and another for more."""
 

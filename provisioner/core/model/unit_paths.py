@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Iterable, Mapping
 from typing import Protocol
 
+import attrs
+
 from provisioner.core.model import Unit
-from provisioner.core.model.classes import frozen
 
 _NOTHING: frozenset[str] = frozenset()
 
@@ -18,7 +19,7 @@ class UnitLookup(Protocol):
         """Return the units with these codes, by code. What does not exist is left out."""
 
 
-@frozen
+@attrs.frozen
 class ListedUnits:
     """Units as they will be when a list is stored."""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+import attrs
+
 from provisioner.core.model import Person, Unit
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.scope import Scope
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Audience:
     """The persons who get notices over a channel: these, and those who work in these units."""
 
@@ -19,7 +20,7 @@ class Audience:
     units: Scope | None = None
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Audiences:
     """Who gets notices over which channel. Channels that also deliver passwords reach everybody, unless restricted.
 

@@ -13,14 +13,13 @@ from provisioner.core.api.errors import PluginDefectError, PluginError, raised_a
 from provisioner.core.api.logs import Logger
 from provisioner.core.api.rules import Deadline, Facts, Monitor, Observation, Reports, Rule
 from provisioner.core.gateways.plugin_code import entered
-from provisioner.core.model.classes import frozen
 from provisioner.core.model.masking import masked
 from provisioner.core.model.text import Text
 
 log = Logger(__name__)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class RuleFailure:
     """A rule that failed for one account."""
 
@@ -41,7 +40,7 @@ class RuleFailure:
         return cls(login=login, message=error.text if isinstance(error, PluginDefectError) else raised, **names)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Evaluation:
     """The result of the rules for one account."""
 

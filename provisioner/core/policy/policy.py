@@ -15,7 +15,6 @@ from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.api.rules import Action, Deadline, Facts, MetDeadline, Monitor, Observation, Reports, Rule
 from provisioner.core.gateways.plugin_code import entered
 from provisioner.core.model import Account, AccountState, Unit
-from provisioner.core.model.classes import define, frozen
 from provisioner.core.model.scope import Scope, Specificity
 from provisioner.core.policy.evaluation import Evaluation, RuleFailure, clash_of, seen, usable
 
@@ -23,7 +22,7 @@ from provisioner.core.policy.evaluation import Evaluation, RuleFailure, clash_of
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class RuleSet:
     """Rules with their parameters, under one name of the configuration."""
 
@@ -39,7 +38,7 @@ class RuleSet:
         return [*self.rules, *self.monitors]
 
 
-@define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True)
 class Policy:
     """All rule sets together.
 

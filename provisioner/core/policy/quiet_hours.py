@@ -7,15 +7,16 @@ from datetime import date, datetime, time, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
 
+import attrs
+
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model import days
-from provisioner.core.model.classes import frozen
 
 #: 22:00 to 08:00.
 USUAL = "22:00-08:00"
 
 
-@frozen
+@attrs.frozen
 class QuietHours:
     """A time of every day, which can include midnight.
 

@@ -13,10 +13,10 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
+import attrs
 from sqlalchemy import bindparam, insert, select, update
 
 from provisioner.core.api.events import Event
-from provisioner.core.model.classes import frozen
 from provisioner.store.db.ports import Transaction
 from provisioner.store.db.tables import chain_head, events
 
@@ -24,7 +24,7 @@ from provisioner.store.db.tables import chain_head, events
 GENESIS = "0" * 64
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class Head:
     """Where the chain ends."""
 
@@ -32,7 +32,7 @@ class Head:
     hash: str = GENESIS
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
 class AuditEntry:
     """One event of the audit log, as it is kept."""
 

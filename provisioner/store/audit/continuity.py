@@ -18,7 +18,6 @@ from sqlalchemy import bindparam, select
 
 from provisioner import files
 from provisioner.core.api.errors import StoreError
-from provisioner.core.model.classes import define, frozen
 from provisioner.store.audit.chain import Head
 from provisioner.store.db.ports import Transaction
 from provisioner.store.db.rows import as_row
@@ -28,7 +27,7 @@ from provisioner.store.db.tables import chain_head, events
 _LENGTH = 128
 
 
-@frozen
+@attrs.frozen
 class HeadFile:
     """Where the audit log ended, as far as any process knows."""
 
@@ -61,7 +60,7 @@ class HeadFile:
             return os.open(self.path, flags)
 
 
-@define(eq=False)
+@attrs.define(eq=False)
 class Continuity:
     """Holds what one process writes to the audit log that it knows. Used by the one thread that writes.
 

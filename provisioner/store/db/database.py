@@ -14,13 +14,12 @@ from sqlalchemy import Column, ColumnElement, Connection, Engine, MetaData, Sele
 from sqlalchemy.exc import SQLAlchemyError
 
 from provisioner.core.api.errors import StoreError
-from provisioner.core.model.classes import define
 from provisioner.store.address import StoreAddress, address_of
 from provisioner.store.db.ports import Rows, Transaction
 from provisioner.store.db.transaction import DriverTransaction
 
 
-@define(eq=False)
+@attrs.define(eq=False)
 class Database(ABC):
     """One database with an engine to read and one to write.
 

@@ -22,13 +22,13 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any, Self
 
+import attrs
 from sqlalchemy import Connection, Dialect, Enum, Insert, Select
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.types import TypeEngine
 
-from provisioner.core.model.classes import frozen
 from provisioner.store.db.chunks import chunks, power_of_two
 from provisioner.store.db.ports import Values
 
@@ -42,7 +42,7 @@ _PLACES = re.compile(r"VALUES (\([^()]+\))")
 _FIRST = "SELECT * FROM ({}) LIMIT ?"
 
 
-@frozen
+@attrs.frozen
 class Prepared:
     """One statement that changes rows, in one dialect."""
 
@@ -150,7 +150,7 @@ def _converted(value: object, convert: _Convert | None) -> object:
     return convert(value) if convert else value
 
 
-@frozen
+@attrs.frozen
 class PreparedQuery:
     """One query in one dialect."""
 

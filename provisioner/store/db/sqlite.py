@@ -35,7 +35,6 @@ from sqlalchemy.exc import ArgumentError
 
 from provisioner import files
 from provisioner.core.api.errors import StoreError
-from provisioner.core.model.classes import define
 from provisioner.store.db.database import Database
 from provisioner.store.db.ports import Rows, Transaction
 from provisioner.store.db.prepared import driver_cursor
@@ -51,7 +50,7 @@ BUSY_TIMEOUT = 5.0
 STATEMENTS = 250
 
 
-@define(eq=False)
+@attrs.define(eq=False)
 class SqliteDatabase(Database):
     """A file of SQLite.
 

@@ -6,16 +6,16 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
+import attrs
 from sqlalchemy import Connection, Dialect, Select
 from sqlalchemy.sql.dml import UpdateBase
 
-from provisioner.core.model.classes import frozen
 from provisioner.store.db.chunks import chunks, power_of_two
 from provisioner.store.db.ports import Rows, Values
 from provisioner.store.db.prepared import PreparedQuery, prepared, run
 
 
-@frozen
+@attrs.frozen
 class DriverTransaction:
     """A transaction of the journal, see :class:`~provisioner.store.db.ports.Transaction`.
 

@@ -11,7 +11,6 @@ from sqlalchemy.sql.dml import Update
 
 from provisioner.core.api.events import ClockConfirmed, TimesCorrected
 from provisioner.core.engine.clock import FURTHEST_BACK, KnownTimes
-from provisioner.core.model.classes import define
 from provisioner.store.db.database import Database
 from provisioner.store.db.ports import Transaction
 from provisioner.store.db.rows import Change, put
@@ -42,7 +41,7 @@ def read(transaction: Transaction) -> KnownTimes | None:
     return None
 
 
-@define(eq=False)
+@attrs.define(eq=False)
 class Times:
     """Writes down when the store is used. Used by one thread."""
 

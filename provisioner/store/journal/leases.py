@@ -15,7 +15,6 @@ from provisioner.core.api.events import Event, OperationEnded, OperationEvent, O
 from provisioner.core.api.fencing import Lease, elapsed
 from provisioner.core.engine.limits import OperationHeld
 from provisioner.core.model import Account, AccountState, OperationState
-from provisioner.core.model.classes import define, frozen
 from provisioner.store.db.ports import Transaction
 from provisioner.store.db.tables import accounts, leases, operations
 from provisioner.store.journal.owners import owner_is_gone
@@ -28,7 +27,7 @@ MARGIN = 0.1
 LONGEST_LEASE = timedelta(minutes=10)
 
 
-@frozen
+@attrs.frozen
 class Hold:
     """The operation of one account that has not ended, and who drives it."""
 
@@ -60,7 +59,7 @@ class Hold:
         return self.owner not in {None, owner} and not owner_is_gone(self.owner or "")
 
 
-@frozen
+@attrs.frozen
 class AccountSnapshot:
     """How one account stands: what a plan rests on, and the operation that is under way."""
 
@@ -79,7 +78,7 @@ class AccountSnapshot:
         return self == AccountSnapshot.of(account, self.hold)
 
 
-@define
+@attrs.define
 class AccountSnapshots:
     """How some accounts stand as one transaction sees them, and as the events admitted so far leave them."""
 
@@ -203,7 +202,7 @@ def _require_released(event: OperationStarted, hold: Hold | None) -> None:
         )
 
 
-@define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True)
 class Leases:
     """The leases of this process. One thread writes them; any thread may ask what is left of one.
 

@@ -21,7 +21,6 @@ from provisioner.core.api.events import Event, OperationEvent, OperationPlanned
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.api.logs import Logger
 from provisioner.core.model import Operation, OperationState
-from provisioner.core.model.classes import define
 from provisioner.store.audit.canonical import canonical
 from provisioner.store.audit.chain import AuditLogWriter
 from provisioner.store.audit.continuity import Continuity
@@ -43,7 +42,7 @@ def _held_lock() -> threading.Lock:
     return lock
 
 
-@define(eq=False)
+@attrs.define(eq=False)
 class _Submission:
     """The events of one call, and the place where its caller waits."""
 
@@ -74,7 +73,7 @@ class _Submission:
 _Answer = BusyError | LeaseLostError | None
 
 
-@define(eq=False)
+@attrs.define(eq=False)
 class Writer:
     """Stores events, for any number of threads."""
 
