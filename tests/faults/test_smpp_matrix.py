@@ -118,8 +118,9 @@ ROWS = {
     "report after a restart": Row(restarts=True),
     "refusal after a restart": Row(reactions=[said("REJECTD")], restarts=True, states=LATE),
     "two parts": Row(parts=2),
-    "two parts, throttled between": Row(
-        parts=2, reactions=[THROTTLED], part=2, first=INCOMPLETE, states=AGAIN
+    "two parts, throttled between": Row(parts=2, reactions=[THROTTLED], part=2),
+    "two parts, throttled between for long": Row(
+        parts=2, reactions=[THROTTLED] * 20, part=2, first=INCOMPLETE, states=AGAIN
     ),
     "two parts, one refused at once": Row(
         parts=2, reactions=[REFUSED], part=2, first=INCOMPLETE, states=AGAIN

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Protocol, TypeVar, runtime_checkable
 
 import attrs
 
 from provisioner.core.api.errors import RefusedError, StoreError, TargetError, UnknownOutcomeError
 from provisioner.core.api.messages import DeliveryReceipt, DeliveryState, ProbeDelivery
+from provisioner.core.gateways.retrying import Retry, RetryPolicy
 from provisioner.core.model import MessageState
 from provisioner.core.model.mobile import E164
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
 
 PartT = TypeVar("PartT")
+
+#: How often a later part of a message is sent at most, as long as the gateway can't take it now.
+MOST_ATTEMPTS = 10
 
 #: Stores what a gateway reports on a part of a message, by the gateway's ID of the part. Returns whether the message is
 #: known.
@@ -126,14 +133,22 @@ class BatchGateway(SmsGateway, Protocol):
         """
 
 
-def send_parts(parts: Iterable[PartT], send: Callable[[PartT], DeliveryReceipt]) -> Sequence[DeliveryReceipt]:
+def send_parts(
+    parts: Iterable[PartT], send: Callable[[PartT], DeliveryReceipt], deadline: float, stop: threading.Event
+) -> Sequence[DeliveryReceipt]:
     """Send the parts of a message, one after the other.
+
+    A later part that the gateway can't take now is sent again: the core can't repeat a message whose first part is out.
 
     Args:
 
         parts: The parts.
 
         send: Sends one part.
+
+        deadline: Until when a later part is sent again, on the monotonic clock.
+
+        stop: Ends every pause immediately when it is set.
 
     Returns:
 
@@ -148,13 +163,16 @@ def send_parts(parts: Iterable[PartT], send: Callable[[PartT], DeliveryReceipt])
     first, *others = parts
     receipts = [send(first)]
     if receipts[0].state is not DeliveryState.REJECTED:
-        receipts += [_further(part, send) for part in others]
+        receipts += [_further(part, send, deadline, stop) for part in others]
     return receipts
 
 
-def _further(part: PartT, send: Callable[[PartT], DeliveryReceipt]) -> DeliveryReceipt:
+def _further(
+    part: PartT, send: Callable[[PartT], DeliveryReceipt], deadline: float, stop: threading.Event
+) -> DeliveryReceipt:
+    left = timedelta(seconds=deadline - time.monotonic())
     try:
-        receipt = send(part)
+        receipt = Retry(RetryPolicy(attempts=MOST_ATTEMPTS, total=left), stop).call(lambda _: send(part))
     except TargetError as error:
         reason: str | Text = error.text
     else:

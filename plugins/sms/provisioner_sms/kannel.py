@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import re
 import secrets
+import threading
+import time
 from collections.abc import Sequence
 from functools import partial, reduce
 from http import HTTPStatus
@@ -74,6 +76,8 @@ class KannelGateway:
     _most_parts: int
     #: Tells the parts of different texts apart.
     _references: count[int] = attrs.field(factory=lambda: count(secrets.randbelow(REFERENCES)), init=False)
+    #: Is set when the gateway is closed.
+    _closing: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
 
     @classmethod
     def open(cls, settings: KannelSettings, most_parts: int = 1) -> Self:
@@ -95,10 +99,11 @@ class KannelGateway:
 
     def send(self, message: SmsMessage) -> DeliveryReceipt:
         """Hand the parts of a message to Kannel, one after the other."""
+        deadline = time.monotonic() + self._settings.timeout
         parts = _parts_of(message, next(self._references))
         if self._reports is not None:
             self._reports.expect(message.delivery_id, [part.id for part in parts])
-        receipt = send_parts(parts, partial(self._handed_over, message))[-1]
+        receipt = send_parts(parts, partial(self._handed_over, message), deadline, self._closing)[-1]
         if receipt.state is not DeliveryState.ACCEPTED:
             return receipt
         will_report = self._settings.reports is not None
@@ -137,6 +142,7 @@ class KannelGateway:
 
     def close(self) -> None:
         """Close the connection, and stop listening for reports."""
+        self._closing.set()
         self._client.close()
         if self._reports is not None:
             self._reports.close()

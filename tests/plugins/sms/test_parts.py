@@ -2,28 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Sequence
 
+import attrs
 import pytest
 
-from provisioner.core.api.errors import RefusedError, TargetError, ThrottledError, UnavailableError, UnknownOutcomeError
+from provisioner.core.api.errors import (
+    MisconfiguredError,
+    RefusedError,
+    TargetError,
+    ThrottledError,
+    TransientError,
+    UnavailableError,
+    UnknownOutcomeError,
+)
 from provisioner.core.api.messages import DeliveryReceipt, DeliveryState
-from provisioner_sms.gateway import send_parts
+from provisioner_sms.gateway import MOST_ATTEMPTS, send_parts
 
 TAKEN = DeliveryReceipt(state=DeliveryState.ACCEPTED)
 REJECTED = DeliveryReceipt(state=DeliveryState.REJECTED, detail="no route")
 
 
-def answering(*answers: DeliveryReceipt | TargetError) -> Callable[[int], DeliveryReceipt]:
-    """Return a gateway that answers the parts in this way."""
+class Pauses(threading.Event):
+    """Pauses that take no time."""
 
-    def send(part: int) -> DeliveryReceipt:
-        answer = answers[part]
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.seconds.append(timeout or 0)
+        return self.is_set()
+
+
+@attrs.define
+class Parts:
+    """A gateway that answers in this way, one after the other; then it takes everything."""
+
+    answers: list[DeliveryReceipt | TargetError]
+    sent: list[int] = attrs.field(factory=list)
+    pauses: Pauses = attrs.field(factory=Pauses)
+
+    def send(self, count: int, patience: float = 10) -> Sequence[DeliveryReceipt]:
+        return send_parts(range(count), self._take, time.monotonic() + patience, self.pauses)
+
+    def _take(self, part: int) -> DeliveryReceipt:
+        self.sent.append(part)
+        answer = self.answers.pop(0) if self.answers else TAKEN
         if isinstance(answer, TargetError):
             raise answer
         return answer
-
-    return send
 
 
 @pytest.mark.parametrize(
@@ -31,22 +61,60 @@ def answering(*answers: DeliveryReceipt | TargetError) -> Callable[[int], Delive
     [
         pytest.param(REJECTED, id="rejected"),
         pytest.param(RefusedError("no route"), id="refused"),
-        pytest.param(ThrottledError("no route"), id="throttled"),
-        pytest.param(UnavailableError("no route"), id="unavailable"),
+        pytest.param(MisconfiguredError("no route"), id="misconfigured"),
         pytest.param(UnknownOutcomeError("no route"), id="unknown"),
     ],
 )
 def test_a_message_of_which_the_first_part_is_out_counts_as_not_sent(answer: DeliveryReceipt | TargetError) -> None:
     """Then the next gateway gets it, or the password is undone, though the phone may show it."""
+    gateway = Parts([TAKEN, answer])
     with pytest.raises(UnknownOutcomeError, match="took only the first parts of the message: no route"):
-        send_parts(range(3), answering(TAKEN, answer, TAKEN))
+        gateway.send(3)
+
+    assert gateway.sent == [0, 1]
 
 
-def test_nothing_is_sent_after_a_first_part_that_was_not_taken() -> None:
-    assert send_parts(range(2), answering(REJECTED)) == [REJECTED]
+@pytest.mark.parametrize("error", [ThrottledError("busy"), UnavailableError("down"), TransientError("not now")])
+def test_a_message_is_given_up_because_a_later_part_is_not_taken_at_once(error: TargetError) -> None:
+    """The owner would get a second password, for a message that the gateway takes a second later."""
+    gateway = Parts([TAKEN, error, error])
+
+    assert gateway.send(3) == [TAKEN] * 3
+    assert gateway.sent == [0, 1, 1, 1, 2]
+
+
+def test_the_pause_for_which_a_gateway_asks_is_not_kept() -> None:
+    gateway = Parts([TAKEN, ThrottledError("busy", retry_after=3)])
+
+    gateway.send(2)
+    assert gateway.pauses.seconds == [3]
+
+
+@pytest.mark.parametrize(("retry_after", "patience", "attempts"), [(20, 10, 1), (0, 10, MOST_ATTEMPTS), (None, 0, 1)])
+def test_a_later_part_is_sent_without_end(retry_after: float | None, patience: float, attempts: int) -> None:
+    gateway = Parts([TAKEN, *[ThrottledError("busy", retry_after=retry_after)] * 99])
+    with pytest.raises(UnknownOutcomeError, match="only the first parts of the message: busy"):
+        gateway.send(2, patience)
+
+    assert gateway.sent == [0] + [1] * attempts
+
+
+def test_a_gateway_that_is_closed_waits_on() -> None:
+    gateway = Parts([TAKEN, ThrottledError("busy")])
+    gateway.pauses.set()
+    with pytest.raises(UnknownOutcomeError):
+        gateway.send(2)
+
+
+def test_a_first_part_that_was_not_taken_is_sent_again_or_the_next_one_is() -> None:
+    """Nothing is out, so the core decides."""
+    assert Parts([REJECTED]).send(2) == [REJECTED]
+    throttled = Parts([ThrottledError("later")])
     with pytest.raises(ThrottledError):
-        send_parts(range(2), answering(ThrottledError("later")))
+        throttled.send(2)
+
+    assert throttled.sent == [0]
 
 
 def test_all_parts_are_taken() -> None:
-    assert send_parts(range(2), answering(TAKEN, TAKEN)) == [TAKEN, TAKEN]
+    assert Parts([]).send(2) == [TAKEN, TAKEN]

@@ -54,6 +54,8 @@ class SmppGateway:
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
     #: Tells the parts of different texts apart.
     _references: count[int] = attrs.field(factory=lambda: count(secrets.randbelow(REFERENCES)), init=False)
+    #: Is set when the gateway is closed.
+    _closing: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
 
     @classmethod
     def open(cls, settings: SmppSettings, report: Report, country: str = TURKEY) -> Self:
@@ -73,7 +75,7 @@ class SmppGateway:
         """Send the parts of a message, one after the other."""
         deadline = time.monotonic() + self._settings.timeout
         parts = split(message.text, next(self._references))
-        receipts = send_parts(parts, partial(self._submit, message, deadline))
+        receipts = send_parts(parts, partial(self._submit, message, deadline), deadline, self._closing)
         if receipts[0].state is DeliveryState.REJECTED:
             return receipts[0]
         return self._receipt([receipt.reference for receipt in receipts])
@@ -94,6 +96,7 @@ class SmppGateway:
 
     def close(self) -> None:
         """Unbind."""
+        self._closing.set()
         with self._lock:
             link, self._link = self._link, None
         if link is not None:
