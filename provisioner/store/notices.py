@@ -15,14 +15,18 @@ from provisioner.core.model.deliveries import of_parts
 from provisioner.core.model.notices import MOST_ATTEMPTS, UNDELIVERED
 from provisioner.store.db.database import Database
 from provisioner.store.db.reader import Reader
-from provisioner.store.db.rows import Change, Row, as_row, given, models, put
+from provisioner.store.db.rows import MUST_FIND, Change, Row, as_row, given, models, put
 from provisioner.store.db.tables import UNDELIVERED_NOTICES, accounts, marks, message_parts, notices
 from provisioner.store.db.types import UtcDateTime
 
-#: The states after which a notice can be sent once more.
-_REPEATABLE: list[ColumnElement[str]] = [
-    literal_column(f"'{state.value}'") for state in (MessageState.SENDING, MessageState.UNKNOWN, *sorted(UNDELIVERED))
-]
+
+def _literals(*states: MessageState) -> list[ColumnElement[str]]:
+    return [literal_column(f"'{state.value}'") for state in states]
+
+
+#: The states of a notice that was not delivered, and those after which one can be sent once more.
+_UNDELIVERED = _literals(*sorted(UNDELIVERED))
+_REPEATABLE = [*_literals(MessageState.SENDING, MessageState.UNKNOWN), *_UNDELIVERED]
 _RANK = case({state.value: state.rank for state in MessageState}, value=notices.c.state)
 _STATE = bindparam("new_state", type_=notices.c.state.type)
 _IS_STRONGER = bindparam("rank") > _RANK
@@ -70,8 +74,19 @@ _IS_MET_BY = and_(
 _OF_SUBJECTS = (
     select(notices).where(notices.c.subject.in_(bindparam("subjects", expanding=True))).order_by(notices.c.subject)
 )
-_OF_THIS = notices.c.id == bindparam("this")
-_IS_MET_BY_THIS = exists().where(_OF_THIS, _IS_MET_BY)
+#: Of one notice that was not delivered and can be sent once more: a report may be quicker, or another process.
+_TO_REPEAT = (
+    notices.c.id == bindparam("this"),
+    notices.c.state.in_(_UNDELIVERED),
+    notices.c.attempts < MOST_ATTEMPTS,
+)
+_REQUIRE_TO_REPEAT = (
+    update(notices)
+    .where(*_TO_REPEAT, exists().where(_IS_MET_BY))
+    .values(state=notices.c.state)
+    .execution_options(**{MUST_FIND: True})
+)
+_IS_MET_BY_THIS = exists().where(*_TO_REPEAT, _IS_MET_BY)
 #: Nobody was reminded of a duty, but it stays known when it was last confirmed.
 _GO_BACK_TO_CONFIRMED = (
     update(marks)
@@ -81,7 +96,7 @@ _GO_BACK_TO_CONFIRMED = (
 _FORGET_MET = delete(marks).where(marks.c.confirmed_at.is_(None), _IS_MET_BY_THIS)
 _MAKE_DUE = (
     update(accounts)
-    .where(accounts.c.login.in_(select(notices.c.subject).where(_OF_THIS)))
+    .where(accounts.c.login.in_(select(notices.c.subject).where(*_TO_REPEAT)))
     .values(next_deadline=bindparam("now", type_=UtcDateTime()))
 )
 
@@ -132,6 +147,7 @@ def _changed(event: NoticeChanged) -> Iterable[Change]:
 
 def _reopened(event: NoticeReopened) -> Iterable[Change]:
     """Make the deadlines of a notice due again."""
+    yield _REQUIRE_TO_REPEAT, {"this": event.notice}
     yield _GO_BACK_TO_CONFIRMED, {"this": event.notice}
     yield _FORGET_MET, {"this": event.notice}
     yield _MAKE_DUE, {"this": event.notice, "now": event.at}

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, func, select, tuple_, update
+from sqlalchemy import bindparam, delete, func, or_, select, tuple_, update
 
 from provisioner.core.api.events import RulesChanged
 from provisioner.core.model import Account
@@ -30,7 +30,8 @@ _KEEP_RULE_SET = add(rule_sets)
 _DROP_RULE_SET = delete(rule_sets).where(rule_sets.c.name == bindparam("this"))
 _BEGIN = put(schedule)
 
-#: Sets the deadline of an account that is still as it was when the deadline was computed.
+#: Sets the deadline of an account that is still as it was when the deadline was computed. If the deadline was changed
+#: meanwhile, the earlier one holds: a notice may have been made due again.
 _SET_DEADLINE = (
     update(accounts)
     .where(
@@ -39,6 +40,11 @@ _SET_DEADLINE = (
         accounts.c.holder.is_not_distinct_from(bindparam("as_holder")),
         accounts.c.state == bindparam("as_state"),
         accounts.c.password_changed_at.is_not_distinct_from(bindparam("as_changed")),
+        or_(
+            accounts.c.next_deadline.is_not_distinct_from(bindparam("as_deadline")),
+            accounts.c.next_deadline.is_(None),
+            accounts.c.next_deadline > bindparam("deadline"),
+        ),
     )
     .values(next_deadline=bindparam("deadline"), next_action=bindparam("action"), closes_at=bindparam("closes"))
 )
@@ -131,12 +137,12 @@ class StoredSchedule:
         for page in self._reader.pages(select(accounts).where(accounts.c.login > login), accounts.c.login):
             yield models(Account, _COLUMNS, page)
 
-    def save(self, planned: Iterable[Account], /, *, reached: str | None = None) -> None:
+    def save(self, planned: Iterable[tuple[Account, Account]], /, *, reached: str | None = None) -> None:
         """Store the next deadline of each of these accounts, unless it was changed since it was read.
 
         Args:
 
-            planned: Accounts as they were read, with the deadline that follows from that.
+            planned: Accounts as they were read, each with the same account and the deadline that follows from that.
 
             reached: The login up to which all deadlines are computed again, while that is going on.
 
@@ -144,7 +150,7 @@ class StoredSchedule:
 
             StoreError: The store failed.
         """
-        rows = [_as_deadline(account) for account in planned]
+        rows = [_as_deadline(read, account) for read, account in planned]
         with self._database.write() as connection:
             run(connection, _SET_DEADLINE, rows)
             if reached is not None:
@@ -161,14 +167,15 @@ class StoredSchedule:
             connection.execute(_MOVE_CURSOR, {"reached": None})
 
 
-def _as_deadline(account: Account) -> Row:
+def _as_deadline(read: Account, planned: Account) -> Row:
     return {
-        "this": account.login,
-        "as_unit": account.unit,
-        "as_holder": account.holder,
-        "as_state": account.state,
-        "as_changed": account.password_changed_at,
-        "deadline": account.next_deadline,
-        "action": account.next_action,
-        "closes": account.closes_at,
+        "this": read.login,
+        "as_unit": read.unit,
+        "as_holder": read.holder,
+        "as_state": read.state,
+        "as_changed": read.password_changed_at,
+        "as_deadline": read.next_deadline,
+        "deadline": planned.next_deadline,
+        "action": planned.next_action,
+        "closes": planned.closes_at,
     }

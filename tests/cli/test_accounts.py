@@ -50,8 +50,8 @@ class TestList:
             early, late = (datetime(2026, 3, 9, *time, tzinfo=UTC) for time in ((20, 59), (21, 0)))
             store.schedule.save(
                 [
-                    attrs.evolve(known["arge46"], next_deadline=early),
-                    attrs.evolve(known["kmarasmem"], next_deadline=late),
+                    (known["arge46"], attrs.evolve(known["arge46"], next_deadline=early)),
+                    (known["kmarasmem"], attrs.evolve(known["kmarasmem"], next_deadline=late)),
                 ]
             )
 
@@ -63,7 +63,8 @@ class TestList:
     def test_shows_people_the_day_where_they_are(self, open_office: Office) -> None:
         with open_office.open() as store:
             account = store.accounts.get_many(["kmarasmem"])["kmarasmem"]
-            store.schedule.save([attrs.evolve(account, next_deadline=datetime(2026, 3, 9, 21, 0, tzinfo=UTC))])
+            deadline = datetime(2026, 3, 9, 21, 0, tzinfo=UTC)
+            store.schedule.save([(account, attrs.evolve(account, next_deadline=deadline))])
 
         assert "2026-03-10" in open_office.type("account", "list").out
 

@@ -13,6 +13,8 @@ from provisioner.core.api.rules import Deadline
 from provisioner.core.model import Action, MessageState, NoticeDelivery
 from provisioner.core.model.text import Text
 from provisioner.store import Store
+from tests.store.conftest import Clock, Story
+from tests.store.towns import account, plan
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ITEMS = tuple(NoticeItem(subject=name, rule_set="r", action=Action.WARN, due_at=NOON) for name in ("a", "b"))
@@ -190,6 +192,44 @@ class TestReopened:
 
         assert store.marks.get_many(["a", "b"]) == {}
         assert store.notices.to_repeat() == set()
+
+    def test_a_report_that_it_was_delivered_is_overtaken(self, store: Store) -> None:
+        """Nobody may begin what was delivered, so its deadlines would be due for ever."""
+        store.write(attrs.evolve(REPORTED, state=MessageState.EXPIRED))
+        assert store.notices.to_repeat() == {"n1"}
+        store.write(REPORTED)
+        with pytest.raises(BusyError):
+            store.write(NoticeReopened(at=NOON, notice="n1"))
+
+        assert set(store.marks.get_many(["a", "b"])) == {"a", "b"}
+
+    def test_two_processes_reopen_it(self, store: Store, url: str, clock: Clock) -> None:
+        """The second one would forget what the first one has sent since."""
+        store.write(attrs.evolve(REPORTED, state=MessageState.REJECTED))
+        with Store.open(url, now=clock) as other:
+            assert store.notices.to_repeat() == other.notices.to_repeat() == {"n1"}
+            other.write(NoticeReopened(at=NOON, notice="n1"))
+            with pytest.raises(BusyError):
+                store.write(NoticeReopened(at=NOON, notice="n1"))
+            other.write(attrs.evolve(BEGUN, notice="n2", attempt=2))
+            other.write(attrs.evolve(ENDED, notice="n2", attempt=2), met("a"), met("b"))
+            with pytest.raises(BusyError):
+                store.write(NoticeReopened(at=NOON, notice="n1"))
+
+        assert set(store.marks.get_many(["a", "b"])) == {"a", "b"}
+
+    def test_the_process_that_sent_it_puts_the_account_off(
+        self, store: Store, url: str, clock: Clock, story: type[Story]
+    ) -> None:
+        """After it has told everybody, it stores the next deadlines. They follow from the notice that was taken."""
+        plan(store, story, account("a", next_deadline=NOON - timedelta(hours=1)))
+        read = store.accounts.get_many(["a"])["a"]
+        with Store.open(url, now=clock) as other:
+            other.write(attrs.evolve(REPORTED, state=MessageState.REJECTED))
+            other.write(NoticeReopened(at=NOON, notice="n1"))
+        store.schedule.save([(read, attrs.evolve(read, next_deadline=NOON + timedelta(days=3)))])
+
+        assert store.schedule.still_due(["a"], NOON) == {"a": NOON}
 
     def test_it_is_repeated_without_end(self, store: Store) -> None:
         store.write(attrs.evolve(REPORTED, state=MessageState.REJECTED))

@@ -72,8 +72,8 @@ class TestDeadlines:
 
     def test_deadlines_can_be_set_again(self, town: Store, clock: Clock) -> None:
         known = town.accounts.get_many(["b", "c"])
-        town.schedule.save([attrs.evolve(known["b"], next_deadline=clock())])
-        town.schedule.save([attrs.evolve(known["c"], next_deadline=None)])
+        town.schedule.save([(known["b"], attrs.evolve(known["b"], next_deadline=clock()))])
+        town.schedule.save([(known["c"], attrs.evolve(known["c"], next_deadline=None))])
         town.schedule.save([])
 
         assert logins(town.schedule.due(clock() + HOUR)) == ["b", "a"]
@@ -81,12 +81,26 @@ class TestDeadlines:
     def test_a_deadline_of_an_account_that_was_changed_meanwhile_is_not_set(self, town: Store, clock: Clock) -> None:
         """It was computed from a password, a unit or a holder that are not in force any more."""
         known = town.accounts.get_many(["a", "b", "c", "d"])
-        town.schedule.save([attrs.evolve(known["b"], password_changed_at=clock() - HOUR, next_deadline=clock())])
-        town.schedule.save([attrs.evolve(known["a"], state=AccountState.INCOMPLETE, next_deadline=None)])
-        town.schedule.save([attrs.evolve(known["c"], holder=None, next_deadline=None)])
-        town.schedule.save([attrs.evolve(known["d"], unit="46.9", next_deadline=None)])
+        outdated = [
+            attrs.evolve(known["b"], password_changed_at=clock() - HOUR),
+            attrs.evolve(known["a"], state=AccountState.INCOMPLETE),
+            attrs.evolve(known["c"], holder=None),
+            attrs.evolve(known["d"], unit="46.9"),
+        ]
+        town.schedule.save([(read, attrs.evolve(read, next_deadline=clock() - HOUR)) for read in outdated])
 
         assert town.accounts.get_many(["a", "b", "c", "d"]) == known
+
+    @pytest.mark.parametrize("hours", [None, 0, 3])
+    def test_a_deadline_that_was_set_meanwhile_is_put_off(self, town: Store, clock: Clock, hours: int | None) -> None:
+        """The notice that another process made due again is forgotten then."""
+        read = town.accounts.get_many(["d"])["d"]
+        due = attrs.evolve(read, next_deadline=clock() + HOUR)
+        town.schedule.save([(read, due)])
+        later = None if hours is None else clock() + hours * HOUR
+        town.schedule.save([(read, attrs.evolve(read, next_deadline=later))])
+
+        assert town.accounts.get_many(["d"])["d"].next_deadline == (clock() if hours == 0 else clock() + HOUR)
 
 
 def test_due_accounts_with_the_same_deadline_come_once_each(store: Store, story: type[Story], clock: Clock) -> None:

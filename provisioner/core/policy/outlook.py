@@ -82,16 +82,15 @@ class Outlook:
         if accounts:
             self.agenda.schedule.save(self.rescheduled(accounts))
 
-    def rescheduled(self, accounts: Sequence[Account]) -> list[Account]:
-        """Return the accounts whose deadlines have changed, with the new ones."""
+    def rescheduled(self, accounts: Sequence[Account]) -> list[tuple[Account, Account]]:
+        """Return the accounts whose deadlines have changed, each with the same account and the new deadlines."""
         units = self.agenda.units.get_many({account.unit for account in accounts})
         marks = self.agenda.marks.get_many([account.login for account in accounts])
-        moved = []
-        for account in accounts:
-            planned = self.policy.planned(account, units[account.unit], marks.get(account.login, ()))
-            if planned != account:
-                moved.append(planned)
-        return moved
+        planned = (
+            (account, self.policy.planned(account, units[account.unit], marks.get(account.login, ())))
+            for account in accounts
+        )
+        return [(account, moved) for account, moved in planned if moved != account]
 
 
 def is_stuck_in_renewal(operation: Operation | None) -> bool:

@@ -51,7 +51,7 @@ class Schedule(Protocol):
     def accounts_after(self, login: str, /) -> Iterator[Sequence[Account]]:
         """Yield all accounts whose logins come after this one, in the order of their logins, page by page."""
 
-    def save(self, planned: Iterable[Account], /, *, reached: str | None = None) -> None:
+    def save(self, planned: Iterable[tuple[Account, Account]], /, *, reached: str | None = None) -> None:
         """Store the next deadline of each of these accounts, unless it was changed since it was read.
 
         With *reached*, also note that all deadlines up to that login are computed again.

@@ -7,6 +7,7 @@ a due deadline are read. Failed actions stay due, so that the next sweep tries a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 from typing import TypeVar, cast
@@ -211,7 +212,8 @@ class Sweep:
     def _reopen_undelivered(self) -> None:
         """Make deadlines due again whose notices were accepted and not delivered, if there is an attempt left."""
         for notice in self.agenda.notices.to_repeat():
-            self.engine.context.record(NoticeReopened(at=self._now(), notice=notice))
+            with suppress(BusyError):  # another sweep was quicker, or a report that it was delivered
+                self.engine.context.record(NoticeReopened(at=self._now(), notice=notice))
 
     def _watch(self) -> Iterator[Notice | Observation]:
         """Call the monitors, and send the due notices."""

@@ -51,7 +51,7 @@ def test_what_is_due_at_another_time_is_found(office: Harness, outlook: Outlook,
 
 def test_the_next_deadline_is_stored(office: Harness, outlook: Outlook, clock: FakeClock) -> None:
     known = office.account("sube46")
-    office.store.schedule.save([attrs.evolve(known, next_deadline=None)])
+    office.store.schedule.save([(known, attrs.evolve(known, next_deadline=None))])
     outlook.plan_ahead(["sube46"])
 
     assert office.account("sube46").next_deadline == clock() + 23 * DAY
@@ -60,7 +60,8 @@ def test_the_next_deadline_is_stored(office: Harness, outlook: Outlook, clock: F
 def test_no_deadline_is_stored_for_an_account_that_was_changed_since_it_was_read(
     office: Harness, outlook: Outlook
 ) -> None:
-    office.store.schedule.save([attrs.evolve(office.account("sube46"), next_deadline=None)])
+    account = office.account("sube46")
+    office.store.schedule.save([(account, attrs.evolve(account, next_deadline=None))])
     outlook.reschedule([attrs.evolve(office.account("sube46"), holder="2")])
 
     assert office.account("sube46").next_deadline is None
