@@ -50,3 +50,8 @@ class NoticeDelivery:
     def is_in_doubt(self) -> bool:
         """Whether it is unknown if it was sent."""
         return self.state in {MessageState.SENDING, MessageState.UNKNOWN}
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the process that sends it hasn't stored the answer, although a report may have been quicker."""
+        return self.channel is None and self.state is not MessageState.UNKNOWN

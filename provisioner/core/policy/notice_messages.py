@@ -14,8 +14,8 @@ from itertools import chain
 
 import attrs
 
-from provisioner.core.api.errors import ProvisionerError, UnknownOutcomeError, step_error
-from provisioner.core.api.events import NoticeBegun, NoticeEnded, NoticeItem
+from provisioner.core.api.errors import ProvisionerError, RefusedError, UnknownOutcomeError, step_error
+from provisioner.core.api.events import Event, NoticeBegun, NoticeChanged, NoticeEnded, NoticeItem
 from provisioner.core.api.rules import Deadline
 from provisioner.core.model import MessageState, NoticeDelivery
 from provisioner.core.model.notices import MOST_ATTEMPTS
@@ -72,8 +72,20 @@ class NoticeMessage:
     notices: Sequence[Notice]
     #: The number of the attempt, from 1.
     attempt: int = 1
+    #: The last one about the same; ``None`` if there is none.
+    last: NoticeDelivery | None = None
     #: Whether it waited for so long that it was checked again.
     is_late: bool = False
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether a gateway took the last one, so that it only remains to store that its deadlines are met."""
+        return self.last is not None and not self.last.is_in_doubt and not self.last.is_refused
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it was sent as often as it may be."""
+        return self.attempt > MOST_ATTEMPTS
 
     def begun(self, at: datetime) -> NoticeBegun:
         """Return the event of its beginning."""
@@ -107,10 +119,15 @@ class NoticeResult:
 
     @property
     def is_told(self) -> bool:
-        """Whether its deadlines are met: it was accepted, or may have been, as often as it may be sent."""
+        """Whether its deadlines are met: it was accepted, or was sent as often as it may be."""
         if isinstance(self.error, UnknownOutcomeError):
             return self.message.attempt >= MOST_ATTEMPTS
-        return self.error is None
+        return self.error is None or self.message.is_given_up
+
+    @property
+    def is_in_parts(self) -> bool:
+        """Whether reports on its parts can have arrived before the journal knew the parts."""
+        return bool(self.parts) or self.message.is_taken
 
     @property
     def is_told_apart(self) -> bool:
@@ -134,9 +151,9 @@ class NoticeResult:
             for notice in self.message.notices
         ]
 
-    def ended(self, at: datetime) -> NoticeEnded:
-        """Return the event of its end."""
-        return NoticeEnded(
+    def ends(self, at: datetime) -> Iterator[Event]:
+        """Yield the events of its end."""
+        yield NoticeEnded(
             at=at,
             notice=self.message.id,
             attempt=min(self.message.attempt, MOST_ATTEMPTS),
@@ -146,6 +163,14 @@ class NoticeResult:
             parts=self.parts,
             error=step_error(self.error) if self.error else None,
         )
+        if self._is_refused_again:
+            yield NoticeChanged(at=at, notice=self.message.id, state=MessageState.REJECTED)
+
+    @property
+    def _is_refused_again(self) -> bool:
+        """Whether it was refused at once after an attempt that was not delivered, so none is in doubt."""
+        last = self.message.last
+        return self.state is None and isinstance(self.error, RefusedError) and last is not None and last.is_refused
 
 
 def messages_of(
@@ -162,30 +187,34 @@ def messages_of(
         oldest: When a message that is still being sent was begun at the latest, if its process has ended.
     """
     fresh: dict[tuple[str, str], list[Notice]] = defaultdict(list)
-    again: dict[tuple[str, int], list[Notice]] = defaultdict(list)
+    again: dict[tuple[str, int], list[tuple[Notice, NoticeDelivery]]] = defaultdict(list)
     for notice in notices:
         last = _last(notice, earlier.get(notice.subject, ()))
         if last is None:
             fresh[_key(notice)].append(notice)
-        elif last.state is not MessageState.SENDING or last.sent_at <= oldest:
-            again[_id_after(last), last.attempts + 1].append(notice)
-    for (message_id, attempt), some in again.items():
-        yield NoticeMessage(id=message_id, recipient=some[0].recipient, notices=some, attempt=attempt)
-    for some in (message for found in fresh.values() for message in _short_enough(found)):
-        yield NoticeMessage(id=_id_of(*(notice.name for notice in some)), recipient=some[0].recipient, notices=some)
+        elif not last.is_under_way or last.sent_at <= oldest:
+            again[last.id, last.attempts].append((notice, last))
+    for some in again.values():
+        yield _after(some[0][1], [notice for notice, _ in some])
+    for found in (message for group in fresh.values() for message in _short_enough(group)):
+        yield NoticeMessage(id=_id_of(*(notice.name for notice in found)), recipient=found[0].recipient, notices=found)
 
 
 def _last(notice: Notice, earlier: Iterable[NoticeDelivery]) -> NoticeDelivery | None:
-    """Return the message with which a notice may have been sent before, or was sent and not delivered."""
+    """Return the last message about the same deadline to the same person."""
     deadline = notice.deadline
     key = (deadline.rule_set, deadline.action, deadline.at, notice.recipient)
-    found = (last for last in earlier if (last.rule_set, last.action, last.at, last.person) == key)
-    return next((last for last in found if last.is_in_doubt or last.is_refused), None)
+    return next((last for last in earlier if (last.rule_set, last.action, last.at, last.person) == key), None)
 
 
-def _id_after(last: NoticeDelivery) -> str:
-    """Return the ID of the next attempt: another one after a refusal, which a gateway that knows IDs would repeat."""
-    return _id_of(last.id, "again") if last.is_refused else last.id
+def _after(last: NoticeDelivery, notices: Sequence[Notice]) -> NoticeMessage:
+    """Return the next attempt: with another ID after a refusal, which a gateway that knows IDs would repeat."""
+    message = NoticeMessage(
+        id=last.id, recipient=notices[0].recipient, notices=notices, attempt=last.attempts + 1, last=last
+    )
+    if last.is_refused and not message.is_given_up:
+        return attrs.evolve(message, id=_id_of(last.id, "again"))
+    return message
 
 
 def _short_enough(notices: Iterable[Notice]) -> Iterator[list[Notice]]:

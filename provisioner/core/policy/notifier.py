@@ -40,7 +40,6 @@ from provisioner.core.engine.ports import Recorder
 from provisioner.core.gateways.gateway import Channel, able
 from provisioner.core.gateways.retrying import Retry
 from provisioner.core.model import MessageState, NoticeDelivery, Person
-from provisioner.core.model.notices import MOST_ATTEMPTS
 from provisioner.core.model.text import Text
 from provisioner.core.policy import digest
 from provisioner.core.policy.notice_jobs import NoticeJob, NoticeJobs, SentTogether
@@ -196,7 +195,7 @@ class Notifier:
         except BusyError:
             self.record(*ends)
             messages = [message for message in messages if self._is_free(message, known)]
-        self._note_early_reports(done)
+        self._end_in_parts([result for result in done if result.is_in_parts], purpose)
         return messages
 
     def _is_free(self, message: NoticeMessage, known: LookUp) -> bool:
@@ -207,11 +206,16 @@ class Notifier:
             return False
         return True
 
-    def _note_early_reports(self, done: Iterable[NoticeResult]) -> None:
-        """Record reports on parts that arrived before the journal knew the parts."""
-        results = {result.message.id: result for result in done if result.parts}
-        for notice, state in self.reported(results.keys()).items() if results else ():
-            self.record(NoticeChanged(at=self.now(), notice=notice, state=state))
+    def _end_in_parts(self, done: Sequence[NoticeResult], purpose: Purpose) -> None:
+        """Record reports on parts that arrived before the journal knew the parts.
+
+        The deadlines are met only with them: if the process ends before, the next sweep looks for reports again.
+        """
+        if not done:
+            return
+        now, reported = self.now(), self.reported({result.message.id for result in done})
+        changes = [NoticeChanged(at=now, notice=notice, state=state) for notice, state in reported.items()]
+        self.record(*changes, *(event for result in done for event in _met(result, purpose)))
 
     def _together(self, messages: Iterable[NoticeMessage], known: LookUp) -> Iterator[Sequence[NoticeMessage]]:
         """Divide messages into those that a channel takes at once. What can't be sent stands by itself."""
@@ -246,9 +250,9 @@ class Notifier:
     def _ends(self, done: Iterable[NoticeResult], purpose: Purpose) -> Iterator[Event]:
         for result in done:
             if result.begun:
-                yield result.ended(self.now())
-            if result.is_told:
-                yield from map(purpose.met, result.notices)
+                yield from result.ends(self.now())
+            if not result.is_in_parts:
+                yield from _met(result, purpose)
 
     def _outcome(self, messages: Sequence[NoticeMessage], known: LookUp, lease: Lease | None) -> SentTogether:
         """Send messages, in a thread of their own."""
@@ -381,6 +385,10 @@ class Notifier:
         return able(self.channels, "notice_deliver")
 
 
+def _met(result: NoticeResult, purpose: Purpose) -> Iterable[Event]:
+    return map(purpose.met, result.notices) if result.is_told else ()
+
+
 def _unsent(message: NoticeMessage) -> NoticeResult:
     """Return what becomes of a message that waited for too long: it is checked once more."""
     if not message.is_late:
@@ -404,15 +412,25 @@ def _still_due(messages: Iterable[NoticeMessage], purpose: Purpose) -> Iterator[
 
 def _obstacle(message: NoticeMessage, known: LookUp) -> NoticeResult | None:
     """Return why a message can't be sent; ``None`` if it can."""
-    if message.attempt > MOST_ATTEMPTS:
-        error = UnknownOutcomeError("it is unknown whether the notice arrived; it is not sent again")
-        return NoticeResult(message=message, state=MessageState.UNKNOWN, error=error)
+    if message.last and message.is_taken:
+        return NoticeResult(message=message, reference=message.last.reference, begun=False)
+    if message.is_given_up:
+        return _given_up(message)
     if failure := known.errors.get(message.recipient or ""):
         return NoticeResult(message=message, error=failure, tried=False, begun=False)
     if (message.recipient or "") not in known.persons:
         missing = MissingError("there is nobody to notify", cure="name a known custodian")
         return NoticeResult(message=message, error=missing, begun=False)
     return None
+
+
+def _given_up(message: NoticeMessage) -> NoticeResult:
+    """Return what becomes of a message that was sent as often as it may be."""
+    if message.last and message.last.is_refused:
+        refused = RefusedError("the notice was not reported as delivered; it is not sent again")
+        return NoticeResult(message=message, state=message.last.state, error=refused)
+    error = UnknownOutcomeError("it is unknown whether the notice arrived; it is not sent again")
+    return NoticeResult(message=message, state=MessageState.UNKNOWN, error=error)
 
 
 def _state_after(error: TargetError) -> MessageState | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import attrs
+import pytest
 
 from provisioner.core.api.errors import MisconfiguredError, RefusedError, UnknownOutcomeError
 from provisioner.core.api.rules import Action, Deadline
@@ -73,6 +74,15 @@ def test_what_another_process_may_be_sending_is_left_out_until_that_must_have_en
 
     assert list(messages_of([about(1)], sending, NOON - timedelta(seconds=1))) == []
     assert [message.id for message in messages_of([about(1)], sending, NOON)] == ["before"]
+
+
+@pytest.mark.parametrize("state", [MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.REJECTED])
+def test_a_report_that_is_quicker_than_the_answer_lets_another_process_take_over(state: MessageState) -> None:
+    """The first process would end the notice while the second one repeats it."""
+    reported = before(about(1), state)
+
+    assert list(messages_of([about(1)], reported, NOON - timedelta(seconds=1))) == []
+    assert len(list(messages_of([about(1)], reported, NOON))) == 1
 
 
 def test_only_what_was_refused_about_all_is_told_about_each() -> None:

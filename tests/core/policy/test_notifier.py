@@ -515,6 +515,61 @@ def test_what_a_gateway_took_and_refused_is_another_message_once_more(post: Post
     assert [one.error for one in told] == [None, None]
 
 
+def reported(notice: Notice, attempts: int, state: MessageState) -> NoticeDelivery:
+    return attrs.evolve(in_doubt(notice, attempts), state=state)
+
+
+@pytest.mark.parametrize("state", [MessageState.REJECTED, MessageState.EXPIRED])
+def test_what_was_refused_twice_is_called_unknown(post: Post, state: MessageState) -> None:
+    """Its answer was lost in a crash, and a report says what became of it."""
+    post.earlier = {"a": [reported(NOTICE, 2, state)]}
+    [told] = post.tell(NOTICE)
+
+    assert isinstance(told.error, RefusedError)
+    assert told.tried
+    assert (post.texts("sms"), post.noted) == ([], [told])
+    [ended] = [event for event in post.recorded if isinstance(event, NoticeEnded)]
+    assert (ended.notice, ended.attempt, ended.state) == ("before", 2, state)
+
+
+def test_what_was_not_delivered_and_is_refused_when_it_is_repeated_is_called_unknown(post: Post) -> None:
+    for phones in post.phones.values():
+        phones.faults.on("notice_deliver", Fault.REFUSE)
+    post.earlier = {"a": [refused(NOTICE, 1)]}
+    [told] = post.tell(NOTICE)
+
+    assert isinstance(told.error, RefusedError)
+    assert post.noted == []
+    ended, changed = (event for event in post.recorded if isinstance(event, (NoticeEnded, NoticeChanged)))
+    assert isinstance(ended, NoticeEnded)
+    assert isinstance(changed, NoticeChanged)
+    assert ended.state is None
+    assert (changed.notice, changed.state) == (ended.notice, MessageState.REJECTED)
+
+
+def test_what_is_in_doubt_and_is_refused_when_it_is_repeated_counts_as_refused(post: Post) -> None:
+    for phones in post.phones.values():
+        phones.faults.on("notice_deliver", Fault.REFUSE)
+    post.earlier = {"a": [in_doubt(NOTICE, 1)]}
+    post.tell(NOTICE)
+
+    assert not [event for event in post.recorded if isinstance(event, NoticeChanged)]
+
+
+@pytest.mark.parametrize("attempts", [1, 2])
+@pytest.mark.parametrize("state", [MessageState.ACCEPTED, MessageState.DELIVERED])
+def test_a_notice_whose_answer_was_lost_and_that_was_reported_stays_due_for_ever(
+    post: Post, state: MessageState, attempts: int
+) -> None:
+    """The journal lets nobody begin it, so neither it nor the closure after it would ever come."""
+    post.earlier = {"a": [reported(NOTICE, attempts, state)]}
+    [told] = post.tell(NOTICE)
+
+    assert told.error is None
+    assert (post.texts("sms"), post.noted) == ([], [told])
+    assert not [event for event in post.recorded if isinstance(event, (NoticeBegun, NoticeEnded))]
+
+
 def test_a_report_that_was_quicker_than_the_answer_is_recorded(post: Post) -> None:
     post.reported = {NOTICE.delivery_id: MessageState.REJECTED, "another": MessageState.REJECTED}
     post.phones = {"sms": FaultChannel(InParts())}

@@ -17,9 +17,17 @@ import attrs
 import pytest
 
 from provisioner.core.api.errors import ClockError, ForbiddenError, TargetError, TransientError, UnavailableError
-from provisioner.core.api.events import DeadlineMet, Event, NoticeBegun, NoticeEnded, OperationPlanned, RulesChanged
+from provisioner.core.api.events import (
+    DeadlineMet,
+    Event,
+    NoticeBegun,
+    NoticeChanged,
+    NoticeEnded,
+    OperationPlanned,
+    RulesChanged,
+)
 from provisioner.core.api.hookspecs import hookimpl
-from provisioner.core.api.messages import DeliverNotice, DeliveryReceipt, FindPerson
+from provisioner.core.api.messages import DeliverNotice, DeliveryReceipt, DeliveryState, FindPerson
 from provisioner.core.api.rules import Action, Deadline, Facts, Monitor, Observation, Reports, Rule
 from provisioner.core.engine.execution import Execution
 from provisioner.core.engine.planner import Planner
@@ -95,6 +103,21 @@ class World:
         """The texts of the notices on a phone."""
         assert person.mobile
         return [notice.text for notice in self.phones.inner.notices(person.mobile)]
+
+
+@attrs.define(eq=False)
+class QuickReports(MemoryChannel):
+    """A channel that reports on the parts of a notice before it answers, and refuses the first notice in that way."""
+
+    report: Callable[[], Callable[[str, str, MessageState], bool]]
+    states: list[MessageState] = attrs.field(factory=lambda: [MessageState.REJECTED])
+
+    @hookimpl
+    def notice_deliver(self, request: DeliverNotice) -> DeliveryReceipt:
+        super().notice_deliver(request)
+        part = f"{request.delivery_id}/1"
+        self.report()("sms", part, self.states.pop() if self.states else MessageState.DELIVERED)
+        return DeliveryReceipt(state=DeliveryState.ACCEPTED, parts=(part,))
 
 
 @attrs.define
@@ -389,6 +412,46 @@ class TestWhatDoesNotWork:
         assert first == again
         [mark] = harness.store.marks.get_many(["okul46"])["okul46"]
         assert mark.confirmed_at == confirmed.confirmed_at
+
+    def test_a_crash_loses_a_report_that_was_quicker_than_the_answer(self, world: World) -> None:
+        """The gateway sends it once. Nobody hears that the warning was refused, and the account is closed unwarned."""
+        world.phones = FaultChannel(QuickReports(lambda: town.app.deliveries.report_part))
+        town = world.start(RENEWAL)
+        town.know(units=[OFFICE], persons=[AYSE])
+        sweep(town)
+        town.open(["o"])
+
+        def crash(events: Sequence[Event]) -> None:
+            if any(isinstance(event, NoticeChanged) for event in events):
+                raise KeyboardInterrupt
+
+        world.clock.advance(23 * DAY)
+        town.on_record = crash
+        with pytest.raises(KeyboardInterrupt):
+            sweep(town)
+        successor = world.start(RENEWAL)
+
+        assert said(sweep(successor)) == [("warn", "sube46")]
+        assert len(world.told(AYSE)) == 1
+        assert said(sweep(successor)) == [("warn", "sube46")]
+        assert len(world.told(AYSE)) == 2
+        assert sweep(successor) == []
+
+    def test_a_warning_whose_answer_was_lost_and_that_was_reported_keeps_an_account_open(
+        self, town: Harness, world: World
+    ) -> None:
+        world.phones.faults.on("notice_deliver", Fault.APPLY_AND_LOSE_ANSWER)
+        world.phones.faults.on("delivery_probe", Fault.CANNOT_CONNECT)
+        world.clock.advance(23 * DAY)
+        [lost] = [one for one in sweep(town) if isinstance(one, Notice)]
+        assert lost.error
+        [known] = town.store.notices.of_subjects(["sube46"])["sube46"]
+        town.app.deliveries.report(known.id, MessageState.DELIVERED)
+        world.phones.faults.clear()
+
+        assert said(sweep(town)) == [("warn", "sube46")]
+        assert sweep(town) == []
+        assert len(world.told(AYSE)) == 1
 
     def test_one_without_a_phone_keeps_nobody_else_from_being_renewed(self, world: World) -> None:
         harness = world.start(RuleSet(name="all", rules=(AutoRotate(),)))
