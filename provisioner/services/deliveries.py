@@ -61,7 +61,9 @@ class Deliveries:
         """
         return self._report_password(delivery_id, state) or self._report_notice(delivery_id, state)
 
-    def report_part(self, channel: str, part: str, state: MessageState) -> bool:
+    def report_part(
+        self, channel: str, part: str, state: MessageState, message_id: str = "", parts: Collection[str] = ()
+    ) -> bool:
         """Store a report on a part of a message, by the ID that its gateway gave the part; see :meth:`report`.
 
         Args:
@@ -72,6 +74,11 @@ class Deliveries:
 
             state: What was reported.
 
+            message_id: The ID of the message, if the ID of the part tells it. Then the reports on a message whose
+                answer was lost count as well, as soon as there is one on each of its parts.
+
+            parts: The IDs of all of its parts.
+
         Returns:
 
             Whether the message is known. A report whose message isn't known yet is stored until it is.
@@ -80,9 +87,10 @@ class Deliveries:
 
             StoreError: The store failed; the report was not stored.
         """
-        message_id = self.store.deliveries.note_part(channel, part, state, self.now())
-        whole = self.store.deliveries.state_of_parts(message_id) if message_id else None
-        return bool(message_id and whole and self.report(message_id, whole))
+        deliveries = self.store.deliveries
+        known = deliveries.note_part(channel, part, state, self.now())
+        whole = deliveries.state_of_parts(known) if known else deliveries.state_of_all(channel, parts)
+        return whole is not None and self.report(known or message_id, whole)
 
     def unconfirmed(self, channels: Collection[str]) -> Sequence[PasswordDelivery]:
         """Return the messages over these channels of which nobody said whether they arrived, the most urgent first.

@@ -296,6 +296,12 @@ class StoredDeliveries:
         query = select(message_parts.c.state).where(message_parts.c.message == message_id)
         return of_parts(row.state for row in self._reader.all(query))
 
+    def state_of_all(self, channel: str, parts: Collection[str], /) -> MessageState | None:
+        """Return what the reports on these parts say; ``None`` if one of them has none."""
+        among = message_parts.c.channel == channel, message_parts.c.part.in_(parts)
+        found = [row.state for row in self._reader.all(select(message_parts.c.state).where(*among))]
+        return of_parts(found) if len(found) == len(parts) and None not in found else None
+
     def note_part(self, channel: str, part: str, state: MessageState, at: datetime, /) -> str | None:
         """Store a report on a part, unless a stronger one is known.
 

@@ -170,6 +170,27 @@ def test_the_same_id_on_another_channel_is_taken_for_this_one(two_parts: Harness
     assert state(two_parts) is MessageState.HANDED_OVER
 
 
+@pytest.mark.parametrize(
+    ("reports", "expected"),
+    [
+        ([A], MessageState.HANDED_OVER),
+        ([NOT_B], MessageState.HANDED_OVER),
+        ([A, B], MessageState.DELIVERED),
+        ([NOT_B, A], MessageState.REJECTED),
+        ([("b", MessageState.ACCEPTED), A], MessageState.ACCEPTED),
+    ],
+)
+def test_reports_on_parts_are_lost_with_the_answer(
+    harness: Harness, reports: Sequence[tuple[str, MessageState]], expected: MessageState
+) -> None:
+    """A gateway that took only the first part reports on that one, so a message is known by all of its parts."""
+    delivery_id = message(harness)
+    for part, report in reports:
+        harness.app.deliveries.report_part("sms", part, report, delivery_id, ("a", "b"))
+
+    assert state(harness) is expected
+
+
 def test_the_audit_log_does_not_know_the_ids_of_the_gateway(two_parts: Harness) -> None:
     seen: list[Event] = []
     two_parts.after_record = seen.extend

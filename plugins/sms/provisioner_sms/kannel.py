@@ -34,7 +34,7 @@ from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text, marked
 from provisioner.net.http import HttpClient, Response
 from provisioner_sms.gateway import SmsMessage, send_parts
-from provisioner_sms.report_addresses import SERVICE, ReportAddresses, escaped
+from provisioner_sms.report_addresses import SERVICE, ReportAddresses, escaped, part_ids
 from provisioner_sms.reports import Reports
 from provisioner_sms.settings import KannelSettings, protected
 from provisioner_sms.texts import REFERENCES, part_header, pieces
@@ -223,16 +223,15 @@ def _parts_of(message: SmsMessage, reference: int) -> Sequence[_Part]:
     texts = list(pieces(message.text.reveal()))
     if len(texts) == 1:
         return [_Part(id=message.delivery_id, text=message.text)]
-    attempt = f"{message.delivery_id}.{secrets.token_hex(4)}"
     return [
         _Part(
-            id=f"{attempt}.{number}",
+            id=part,
             text=text,
             number=number,
             count=len(texts),
             header=part_header(reference, number, len(texts)),
         )
-        for number, text in enumerate(texts, 1)
+        for number, (part, text) in enumerate(zip(part_ids(message.delivery_id, len(texts)), texts, strict=True), 1)
     ]
 
 

@@ -7,6 +7,8 @@ an earlier process sent stay valid, and a person who sees one can report on that
 from __future__ import annotations
 
 import hmac
+import secrets
+from collections.abc import Sequence
 from typing import Self
 from urllib.parse import quote
 
@@ -71,6 +73,33 @@ class ReportAddresses:
     def _token(self, of: str, name: str) -> str:
         key = self._secret.reveal().encode()
         return hmac.new(key, f"{of}:{name}".encode(), "sha256").hexdigest()[:TOKEN_LENGTH]
+
+
+def part_ids(delivery_id: str, count: int) -> Sequence[str]:
+    """Return the IDs of the parts of a message. Each attempt to send it has parts of its own.
+
+    Args:
+
+        delivery_id: The ID of the message.
+
+        count: How many parts it has.
+    """
+    return _part_ids(f"{delivery_id}.{secrets.token_hex(4)}", count)
+
+
+def message_of(part: str) -> tuple[str, Sequence[str]]:
+    """Return the ID of the message to which a part belongs, and the IDs of all of its parts.
+
+    Args:
+
+        part: The genuine ID of the part.
+    """
+    attempt, count, _ = part.rsplit(".", 2)
+    return attempt.rpartition(".")[0], _part_ids(attempt, int(count))
+
+
+def _part_ids(attempt: str, count: int) -> Sequence[str]:
+    return [f"{attempt}.{count}.{number}" for number in range(1, count + 1)]
 
 
 def escaped(delivery_id: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Self
@@ -20,7 +20,11 @@ import structlog
 from provisioner.core.api.errors import ConfigurationError, StoreError
 from provisioner.core.model import MessageState
 from provisioner.net.http_service import Bounds, HttpAnswer, HttpCall, HttpService
-from provisioner_sms.report_addresses import PART, SERVICE, ReportAddresses
+from provisioner_sms.report_addresses import PART, SERVICE, ReportAddresses, message_of
+
+#: Stores a report on a part of a message of a channel, by the ID of the part, and returns whether the message is known.
+#: Then come the ID of the message and the IDs of all of its parts: it can be one whose answer was lost.
+PartReporter = Callable[[str, str, MessageState, str, Sequence[str]], bool]
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -77,7 +81,7 @@ class ReportReceiver:
     url: str = attrs.field(init=False)
     _channels: Mapping[str, ReportAddresses] = attrs.field(repr=False)
     _report: Callable[[str, MessageState], bool]
-    _report_part: Callable[[str, str, MessageState], bool]
+    _report_part: PartReporter
     _pace: Pace = attrs.field(factory=lambda: Pace(RATE), init=False)
     _service: HttpService = attrs.field(init=False)
 
@@ -88,7 +92,7 @@ class ReportReceiver:
         *,
         channels: Mapping[str, ReportAddresses],
         report: Callable[[str, MessageState], bool],
-        report_part: Callable[[str, str, MessageState], bool],
+        report_part: PartReporter,
     ) -> Self:
         """Listen for reports.
 
@@ -160,5 +164,5 @@ class ReportReceiver:
 
     def _store_part(self, channels: Collection[str], part: str, state: MessageState) -> None:
         """Store a report for the channel that sent the part, or for each that may have: several can share a secret."""
-        known = any(self._report_part(channel, part, state) for channel in channels)
+        known = any(self._report_part(channel, part, state, *message_of(part)) for channel in channels)
         log.info("report_stored", part=part, state=state.value, known=known)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -207,8 +207,8 @@ class KannelOffice:
         self.reports.append(state)
         return known
 
-    def _report_part(self, channel: str, part: str, state: MessageState) -> bool:
-        known = self.harness.app.deliveries.report_part(channel, part, state)
+    def _report_part(self, channel: str, part: str, state: MessageState, message_id: str, parts: Sequence[str]) -> bool:
+        known = self.harness.app.deliveries.report_part(channel, part, state, message_id, parts)
         self.reports.append(state)
         return known
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -14,7 +14,7 @@ from provisioner import Secret
 from provisioner.core.api.errors import ConfigurationError, StoreError
 from provisioner.core.model import MessageState
 from provisioner.testing.ports import free_ports
-from provisioner_sms.report_addresses import ReportAddresses
+from provisioner_sms.report_addresses import ReportAddresses, part_ids
 from provisioner_sms.report_receiver import KINDS, RATE, Pace, ReportReceiver
 from provisioner_sms.settings import KannelSettings, ReportSettings
 
@@ -29,6 +29,7 @@ class Reports:
     url: str = ""
     taken: list[tuple[str, MessageState]] = attrs.field(factory=list)
     parts: list[tuple[str, str, MessageState]] = attrs.field(factory=list)
+    messages: list[tuple[str, Sequence[str]]] = attrs.field(factory=list)
     known: bool = True
     error: Exception | None = None
 
@@ -38,8 +39,9 @@ class Reports:
         self.taken.append((delivery_id, state))
         return self.known
 
-    def store_part(self, channel: str, part: str, state: MessageState) -> bool:
+    def store_part(self, channel: str, part: str, state: MessageState, message_id: str, parts: Sequence[str]) -> bool:
         self.parts.append((channel, part, state))
+        self.messages.append((message_id, parts))
         return self.known
 
     def address(self, delivery_id: str, secret: str = SECRET) -> str:
@@ -81,11 +83,13 @@ def test_an_id_with_signs_of_an_address_is_another_id(reports: Reports) -> None:
 def test_a_report_on_a_part_is_one_on_the_whole_message(reports: Reports, known: bool, channels: list[str]) -> None:
     """Two channels with the same secret can't be told apart by the address, so the store decides."""
     reports.known = known
-    url = ReportAddresses(reports.url, Secret(SECRET)).part_address("m-1.ab12.2").replace("%d", "1")
+    parts = part_ids("m-1.x", 2)
+    url = ReportAddresses(reports.url, Secret(SECRET)).part_address(parts[1]).replace("%d", "1")
 
     assert httpx.get(url).status_code == 200
     assert reports.taken == []
-    assert reports.parts == [(channel, "m-1.ab12.2", MessageState.DELIVERED) for channel in channels]
+    assert reports.parts == [(channel, parts[1], MessageState.DELIVERED) for channel in channels]
+    assert reports.messages == [("m-1.x", parts)] * len(channels)
 
 
 def test_a_token_of_a_part_is_good_for_the_whole_message(reports: Reports) -> None:
