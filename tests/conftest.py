@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -98,7 +99,11 @@ def _store_server() -> Iterator[StoreServer]:
 
 
 def pytest_configure() -> None:
-    """Compile the translations that have changed, where the tool for that is installed."""
+    """Compile the translations that have changed, where the tool for that is installed.
+
+    Programs that tests start react to Ctrl+C, also if a shell started the tests in the background, where it is ignored.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with suppress(ImportError):
         from compile_messages import compile_stale
 
