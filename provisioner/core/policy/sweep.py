@@ -6,7 +6,7 @@ a due deadline are read. Failed actions stay due, so that the next sweep tries a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from itertools import islice
@@ -259,14 +259,8 @@ class Sweep:
         yield from failures
         stuck = [demand for demand in demands if is_stuck_in_renewal(waiting.get(demand.account.login))]
         demands = [demand for demand in demands if demand.account.login not in waiting]
-        settled = set()
         due = {demand.account.login: (demand, demand.rotate) for demand in demands if demand.rotate}
-        for item in self._failures.trying(self._change(due)):
-            if isinstance(item, Operation) and _is_in_other_hands(item):
-                self._telling.in_other_hands.add(item.login)
-            if isinstance(item, Operation) and (_is_renewed(item) or _is_in_other_hands(item)):
-                settled.add(item.login)
-            yield item
+        settled = yield from self._rotate(due)
         left = [*stuck, *(demand for demand in demands if demand.account.login not in settled)]
         told = [demand for demand in demands if demand.duties] + [demand for demand in left if demand.warnings]
         unchanged = [demand for demand in demands if demand.account.login not in due and not demand.verify]
@@ -278,6 +272,18 @@ class Sweep:
         closures += [demand.account.login for demand in left if demand.closure and not demand.warnings]
         planned = {account.login for account in accounts} - {demand.account.login for demand in told}
         self.outlook.plan_ahead(sorted(planned))
+
+    def _rotate(self, due: Changes) -> Generator[Swept, None, set[str]]:
+        """Renew passwords, and return the logins of the accounts that this or another process has renewed."""
+        settled = set()
+        for item in self._failures.trying(self._change(due)):
+            if isinstance(item, Operation) and _is_in_other_hands(item):
+                self._telling.in_other_hands.add(item.login)
+                settled.add(item.login)
+            elif isinstance(item, Operation) and _is_renewed(item):
+                settled.add(item.login)
+            yield item
+        return settled
 
     def _verify(self, demands: Iterable[DueAction]) -> Iterator[VerifiedAccount]:
         """Verify the accounts of which that is due. An account that a target didn't show stays due."""
