@@ -43,7 +43,6 @@ _PAGE = 500
 class PastStep:
     """Something that happened to a report."""
 
-    #: When, in UTC.
     #: The time, in UTC.
     at: datetime
     kind: IncidentStep

@@ -37,7 +37,6 @@ from provisioner.core.api.errors import (
     RefusedError,
     SecretRefusedError,
     TargetError,
-    TransientError,
     UnavailableError,
     UnknownOutcomeError,
 )
@@ -497,7 +496,7 @@ class LdapSession:
         base = self._settings.base_of(dn)
         if answer.code in REFUSES_CHANGES and (other := self._ask_for_no_change(base)).code in REFUSES_CHANGES:
             raise read_only(other)  # otherwise it is this entry that is refused, for example because it is a referral
-        if answer.code in LEAVES_DOUBT and isinstance(self._explained(answer), TransientError):
+        if answer.code in LEAVES_DOUBT and self.family.leaves_doubt(answer):
             raise in_doubt(answer)
         if answer.ok and dn.endswith(f",{base}"):
             self._changeable.add(base)
@@ -508,11 +507,8 @@ class LdapSession:
 
     def _succeeded(self, answer: LdapResult) -> LdapResult:
         if not answer.ok:
-            raise self._explained(answer)
+            raise self._family.explain(answer) if self._family else from_answer(answer)
         return answer
-
-    def _explained(self, answer: LdapResult) -> TargetError:
-        return self._family.explain(answer) if self._family else from_answer(answer)
 
     def _kept(self, answer: LdapResult, attributes: Attributes) -> LdapResult:
         """Check that an entry was written. If a value that it must have is blank, that is about this entry alone."""

@@ -123,6 +123,15 @@ def test_the_codes_of_windows_tell_what_is_refused(code: int, message: str, kind
 
 
 @pytest.mark.parametrize(
+    ("message", "leaves_doubt"),
+    [("00002095: objectclass: Cannot rename, parent does not exist!", False), ("Proxy operation retry failed", True)],
+)
+def test_only_a_proxy_leaves_doubt_about_a_change(message: str, leaves_doubt: bool) -> None:
+    """Samba answers "other" if the container isn't there; that account was not moved."""
+    assert FAMILY.leaves_doubt(answer(80, message)) is leaves_doubt
+
+
+@pytest.mark.parametrize(
     ("base", "scope"),
     [
         ("OU=units,DC=example,DC=org", "DC=example,DC=org"),

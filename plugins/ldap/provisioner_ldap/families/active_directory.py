@@ -35,6 +35,9 @@ LONGEST_PASSWORD, LONGEST_LOGIN = 256, 20
 #: What no login may contain.
 FORBIDDEN = frozenset('"/\\[]:;|=,+*?<>@')
 
+#: How a message of a domain controller begins.
+WINDOWS_CODE = re.compile("[0-9A-F]{8}:")
+
 #: What the codes of Windows mean that are more exact than the result code they come with: the policy refuses the
 #: password, its form is wrong, a value that only one may have is taken.
 WINDOWS_CODES: Mapping[str, type[TargetError]] = {
@@ -134,6 +137,10 @@ class ActiveDirectory(Family):
         if kind is None:
             return from_answer(answer, to_password=to_password)
         return kind("{server} answered: {answer}", server=answer.server, answer=str(answer))
+
+    def leaves_doubt(self, answer: LdapResult) -> bool:
+        """Say no if there is a code of Windows: then it is the domain controller that has refused the change."""
+        return not WINDOWS_CODE.match(answer.message) and super().leaves_doubt(answer)
 
     def kind(self, entry: Entry, schema: Callable[[], Schema]) -> str:  # noqa: ARG002 - the entry says it
         """Take the last structural class: here all are listed, the most general first."""

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import attrs
 
-from provisioner.core.api.errors import ConflictError, RefusedError, SecretRefusedError, TargetError
+from provisioner.core.api.errors import ConflictError, RefusedError, SecretRefusedError, TargetError, TransientError
 from provisioner.core.api.messages import PasswordLimits, Presence
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
@@ -172,6 +172,10 @@ class Family(ABC):
             to_password: Whether nothing but a password was to be set.
         """
         return from_answer(answer, to_password=to_password)
+
+    def leaves_doubt(self, answer: LdapResult) -> bool:
+        """Return whether a change may have been made that was answered with a code of ``LEAVES_DOUBT``."""
+        return isinstance(self.explain(answer), TransientError)
 
     def restores_password(self, former: Entry) -> bool:
         """Tell whether the password that an entry had can be put back."""
