@@ -46,7 +46,7 @@ def test_pattern_that_could_match_nothing_is_an_error(text: str) -> None:
 
 def test_domain_that_no_account_has_is_an_error() -> None:
     """A slip of the pen must not leave an account without the protection somebody relies on."""
-    with pytest.raises(ConfigurationError, match=r"there are meb\.gov\.tr, meb\.k12\.tr"):
+    with pytest.raises(ConfigurationError, match=r"the domains are meb\.gov\.tr, meb\.k12\.tr"):
         Pattern.of("postmaster@meb.gov", DOMAINS)
 
 

@@ -156,11 +156,15 @@ class Dirsrv389Administrator(Administrator):
         if self.read(lock) is None:
             self._add_lock(lock, suffix)
         self.replace(dn, nsRoleDN=lock)
-        wait_until(lambda: self._is_locked(dn))
+        wait_until(lambda: self._is_locked(dn, suffix))
 
-    def _is_locked(self, dn: str) -> bool:
+    def _is_locked(self, dn: str, suffix: str) -> bool:
         self._connection.search(dn, "(objectClass=*)", ldap3.BASE, attributes=["nsAccountLock"])
-        return bool(self._connection.response[0]["raw_attributes"].get("nsAccountLock"))
+        is_locked = bool(self._connection.response[0]["raw_attributes"].get("nsAccountLock"))
+        if not is_locked:
+            # The server can miss a definition that is added while it reads the others, until one is changed.
+            self.replace(f"cn=nsAccountInactivation_cos,{suffix}", description="disables accounts")
+        return is_locked
 
     def _add_lock(self, lock: str, suffix: str) -> None:
         self.add(
