@@ -9,13 +9,14 @@ import attrs
 import pytest
 
 from provisioner.config.settings import EntitlementSettings
-from provisioner.core.api.events import Event, OperationPlanned
+from provisioner.core.api.events import OperationPlanned
 from provisioner.core.engine.plan import Initiator
 from provisioner.core.model import OperationKind, OperationState, Person, Unit
 from provisioner.services.imports import Import
 from provisioner.testing.faults import Fault, Faults, FaultTarget
 from provisioner.testing.harness import Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
+from tests.crashes import crash_before
 from tests.services.conftest import NamedContainers
 
 INITIATOR = Initiator(actor="tester")
@@ -132,11 +133,7 @@ def test_after_a_crash_before_the_run_the_change_is_found_again(harness: Harness
     """A person who is written before the operation is planned would look as if nothing were left to do."""
     changed = attrs.evolve(PERSON, name="Ayşe Yıldız")
 
-    def crash(events: Sequence[Event]) -> None:
-        if any(isinstance(event, OperationPlanned) for event in events):
-            raise KeyboardInterrupt
-
-    harness.on_record = crash
+    harness.on_record = crash_before(OperationPlanned)
     with pytest.raises(KeyboardInterrupt):
         imported(harness, harness.app.imports.of_persons([changed], INITIATOR))
 

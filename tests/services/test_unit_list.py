@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
@@ -11,7 +11,7 @@ from sqlalchemy import event
 
 from provisioner.config.settings import EntitlementSettings
 from provisioner.core.api.errors import DeniedError, InputError, NotAuthorizedError, NotReadyError, UnavailableError
-from provisioner.core.api.events import Event, OperationPlanned
+from provisioner.core.api.events import OperationPlanned
 from provisioner.core.engine.engine import Engine
 from provisioner.core.engine.plan import Initiator
 from provisioner.core.governance.roles import Role
@@ -21,6 +21,7 @@ from provisioner.services.application import Application
 from provisioner.services.unit_list import ChangeKind, UnitListPlan
 from provisioner.testing.harness import Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
+from tests.crashes import crash_before
 from tests.services.conftest import PERSONS, UNITS, NamedContainers
 
 ADMINISTRATOR, OFFICER, OTHER = "9000", "1001", "1003"
@@ -418,11 +419,7 @@ class TestManySchools:
         apply(harness.app, *SCHOOLS[:3])
         renamed = [attrs.evolve(SCHOOLS[0], name="Yeni Ad"), *SCHOOLS[1:4]]
 
-        def crash(events: Sequence[Event]) -> None:
-            if any(isinstance(event, OperationPlanned) for event in events):
-                raise KeyboardInterrupt
-
-        harness.on_record = crash
+        harness.on_record = crash_before(OperationPlanned)
         with pytest.raises(KeyboardInterrupt):
             apply(harness.app, *renamed)
         harness.close()

@@ -17,6 +17,7 @@ from provisioner.testing.faults import Fault, FaultChannel
 from provisioner.testing.harness import Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 from tests.core.engine.test_engine import PERSONS, UNITS
+from tests.crashes import crash_before
 from tests.slow_phones import SlowPhones
 
 LOGIN = UNITS[0].login or ""
@@ -87,12 +88,7 @@ def test_a_message_is_handed_over_without_a_deadline(harness: Harness) -> None:
 
 
 def test_a_crash_before_the_operation_is_done_leaves_an_open_delivery(harness: Harness) -> None:
-    def crash(events: object) -> None:
-        assert isinstance(events, tuple)
-        if any(isinstance(event, OperationEnded) for event in events):
-            raise KeyboardInterrupt
-
-    harness.on_record = crash
+    harness.on_record = crash_before(OperationEnded)
     with pytest.raises(KeyboardInterrupt):
         harness.open([UNITS[0].code])
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from provisioner.core.api.errors import BusyError, StoreError
+from provisioner.core.api.errors import BusyError, ProvisionerError, StoreError
 from provisioner.core.api.events import Event
 from provisioner.core.governance.request_service import RequestService
 from provisioner.core.governance.roles import Role
@@ -60,13 +60,24 @@ def test_a_denial_stays_a_denial_for_its_key(office: Office, program: Callable[.
     assert [one["state"] for one in done.json()["operations"]] == ["done"]
 
 
-def test_a_closure_for_which_the_store_had_no_room_is_made_later(
-    office: Office, program: Callable[..., Program], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "answer"),
+    [
+        pytest.param(StoreError("no space is left"), (503, "StoreError"), id="no room in the store"),
+        pytest.param(BusyError("okul46 was changed by another process"), (409, "BusyError"), id="another process"),
+    ],
+)
+def test_a_closure_of_which_nothing_was_planned_is_made_later(
+    office: Office,
+    program: Callable[..., Program],
+    monkeypatch: pytest.MonkeyPatch,
+    error: ProvisionerError,
+    answer: tuple[int, str],
 ) -> None:
-    """The answer was 503 for a day, although nothing was planned."""
+    """The answer was 503 for a day, or 200 with an operation that did not exist."""
 
     def fail(*_: object) -> None:
-        raise StoreError("no space is left")
+        raise error
 
     asks = program(OFFICER)
     monkeypatch.setattr(Writer, "write", fail)
@@ -74,25 +85,7 @@ def test_a_closure_for_which_the_store_had_no_room_is_made_later(
     monkeypatch.undo()
     done = asks.post("/accounts/okul46/close", {"reason": "deneme"}, key=KEY)
 
-    assert (refused.status_code, refused.json()["class"]) == (503, "StoreError")
-    assert [one["state"] for one in done.json()["operations"]] == ["done"]
-
-
-def test_a_closure_that_another_process_prevents_is_made_later(
-    office: Office, program: Callable[..., Program], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The answer was 200 with an operation that did not exist."""
-
-    def fail(*_: object) -> None:
-        raise BusyError("okul46 was changed by another process")
-
-    asks = program(OFFICER)
-    monkeypatch.setattr(Writer, "write", fail)
-    refused = asks.post("/accounts/okul46/close", {"reason": "deneme"}, key=KEY)
-    monkeypatch.undo()
-    done = asks.post("/accounts/okul46/close", {"reason": "deneme"}, key=KEY)
-
-    assert (refused.status_code, refused.json()["class"]) == (409, "BusyError")
+    assert (refused.status_code, refused.json()["class"]) == answer
     assert [one["state"] for one in done.json()["operations"]] == ["done"]
 
 

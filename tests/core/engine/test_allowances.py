@@ -21,6 +21,7 @@ from provisioner.testing.faults import Fault, FaultChannel
 from provisioner.testing.harness import INITIATOR, Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 from tests.core.engine.test_engine import PERSONS, UNITS
+from tests.crashes import crash_before
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 #: Midnight in Istanbul.
@@ -156,12 +157,7 @@ def test_a_message_of_which_nobody_knows_does_not_count(site: Site) -> None:
 def test_a_crash_gives_a_message_back_that_may_be_out(site: Site) -> None:
     harness = site.process(max_per_day=5)
 
-    def crash(events: object) -> None:
-        assert isinstance(events, tuple)
-        if any(isinstance(event, OperationEnded) for event in events):
-            raise KeyboardInterrupt
-
-    harness.on_record = crash
+    harness.on_record = crash_before(OperationEnded)
     with pytest.raises(KeyboardInterrupt):
         harness.open(CODES[:1])
 

@@ -22,6 +22,7 @@ from provisioner.testing.harness import Harness
 from provisioner.testing.memory import MemoryTarget
 from provisioner.testing.memory_mail import MemoryMail
 from tests.core.engine.test_engine import PERSONS, UNITS
+from tests.crashes import crash_before
 from tests.slow_phones import SlowPhones
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -305,12 +306,7 @@ def test_a_crash_before_the_decision_is_stored_makes_another_password(office: Of
     harness = start(sms={"on_undelivered": "renew"})
     office.sms.answer = DeliveryState.REJECTED
 
-    def crash(events: object) -> None:
-        assert isinstance(events, tuple)
-        if any(isinstance(event, DeliverySettled) for event in events):
-            raise KeyboardInterrupt
-
-    harness.on_record = crash
+    harness.on_record = crash_before(DeliverySettled)
     with pytest.raises(KeyboardInterrupt):
         resume(harness)
     harness.on_record = lambda _: None

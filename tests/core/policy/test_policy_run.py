@@ -75,13 +75,16 @@ def test_a_person_who_is_not_known_keeps_nobody_else_from_a_new_password(harness
     assert [one.state for one in found.values() if isinstance(one, Operation)] == [OperationState.DONE] * 2
 
 
-def test_a_denial_is_the_refusal_of_its_account_only(harness: Harness) -> None:
-    class Guard:
-        @hookimpl
-        def operation_authorize(self, request: AuthorizeOperation) -> Denial | None:
-            is_kept = request.account.login == "a2"
-            return Denial(reason=Text("a2 stays open"), cure=Text("ask")) if is_kept else None
+class Guard:
+    """A plug-in that keeps one account open."""
 
+    @hookimpl
+    def operation_authorize(self, request: AuthorizeOperation) -> Denial | None:
+        is_kept = request.account.login == "a2"
+        return Denial(reason=Text("a2 stays open"), cure=Text("ask")) if is_kept else None
+
+
+def test_a_denial_is_the_refusal_of_its_account_only(harness: Harness) -> None:
     harness.plugins.add("guard", Guard())
     found = carry_out(harness, dict.fromkeys(range(COUNT), Action.CLOSE))
 
@@ -95,12 +98,6 @@ def test_a_denial_for_an_account_is_none_for_others_of_the_unit_that_is_called_l
     """The login of a school is its code, and staff of the school have accounts of their own."""
     harness.know(units=[Unit(code="a2", name="Okul", kind="school", login="okul", custodian="p0")])
     harness.open(["a2"])
-
-    class Guard:
-        @hookimpl
-        def operation_authorize(self, request: AuthorizeOperation) -> Denial | None:
-            is_kept = request.account.login == "a2"
-            return Denial(reason=Text("a2 stays open"), cure=Text("ask")) if is_kept else None
 
     harness.plugins.add("guard", Guard())
     deadline = Deadline(action=Action.CLOSE, at=harness.clock(), reason=Text("so"), source="", rule_set="rules")

@@ -59,6 +59,7 @@ from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import Fault, FaultChannel, FaultTarget
 from provisioner.testing.harness import INITIATOR, Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
+from tests.crashes import crash_before
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -361,13 +362,8 @@ class TestWhatDoesNotWork:
 
     def test_a_crash_after_the_message_sends_it_again_under_the_same_id(self, town: Harness, world: World) -> None:
         """A warning may come twice, and must not be lost. A gateway that knows the id sends it once."""
-
-        def crash(events: Sequence[Event]) -> None:
-            if any(isinstance(event, DeadlineMet) for event in events):
-                raise KeyboardInterrupt
-
         world.clock.advance(23 * DAY)
-        town.on_record = crash
+        town.on_record = crash_before(DeadlineMet)
         with pytest.raises(KeyboardInterrupt):
             sweep(town)
         successor = world.start(RENEWAL, SCHOOLS)
@@ -420,13 +416,8 @@ class TestWhatDoesNotWork:
         town.know(units=[OFFICE], persons=[AYSE])
         sweep(town)
         town.open(["o"])
-
-        def crash(events: Sequence[Event]) -> None:
-            if any(isinstance(event, NoticeChanged) for event in events):
-                raise KeyboardInterrupt
-
         world.clock.advance(23 * DAY)
-        town.on_record = crash
+        town.on_record = crash_before(NoticeChanged)
         with pytest.raises(KeyboardInterrupt):
             sweep(town)
         successor = world.start(RENEWAL)
@@ -1278,10 +1269,6 @@ class TestDigest:
         assert workers.waited_for == [2, 5, 2]
 
     def test_two_crashes_send_a_warning_once_more_only(self, world: World) -> None:
-        def crash(events: Sequence[Event]) -> None:
-            if any(isinstance(event, NoticeEnded) for event in events):
-                raise KeyboardInterrupt
-
         world.start(RENEWAL).know(units=[OFFICE], persons=[AYSE])
         sweep(world.processes[-1])
         world.processes[-1].open(["o"])
@@ -1292,7 +1279,7 @@ class TestDigest:
             harness.after_record = lambda events: begun.extend(
                 event.attempt for event in events if isinstance(event, NoticeBegun)
             )
-            harness.on_record = crash
+            harness.on_record = crash_before(NoticeEnded)
             with pytest.raises(KeyboardInterrupt):
                 sweep(harness)
             world.clock.advance(HOUR)

@@ -14,8 +14,8 @@ from provisioner.core.api.errors import (
     PartialListError,
     UnknownOutcomeError,
 )
-from provisioner.core.api.messages import Entitlements, Presence
-from provisioner.core.model import Account
+from provisioner.core.api.messages import Entitlements, Presence, RenameAccount
+from provisioner.core.model import Account, Unit
 from provisioner.testing import samples
 from provisioner.testing.samples import SECRET
 from provisioner.testing.slapd import Slapd
@@ -129,6 +129,14 @@ def test_a_referral_keeps_no_account_that_is_directly_below_the_base_from_being_
     assert directory.probe(samples.probe(None, account)).presence is Presence.ABSENT
 
 
+def created_and_moving(
+    directory: Directory, account: Account, rights: Entitlements, first: Unit, second: Unit
+) -> RenameAccount:
+    """Create an account with entitlements below one unit, and return the request to move it below another one."""
+    directory.create(attrs.evolve(creating(account, first), entitlements=rights))
+    return attrs.evolve(samples.rename(account, below(second), second), entitlements=rights)
+
+
 def test_an_account_whose_group_refuses_its_new_name_is_moved_back(
     make_directory: MakeDirectory,
     account: Account,
@@ -139,8 +147,7 @@ def test_an_account_whose_group_refuses_its_new_name_is_moved_back(
     directory = make_directory(container="ou={parent_name}", create_containers=True)
     first, second = district("Göksun"), district("Nurhak")
     rights = group_with(account, administrator, slapd)
-    directory.create(attrs.evolve(creating(account, first), entitlements=rights))
-    request = attrs.evolve(samples.rename(account, below(second), second), entitlements=rights)
+    request = created_and_moving(directory, account, rights, first, second)
     _refuse(monkeypatch, second.name)
 
     with pytest.raises(ForbiddenError):
@@ -161,8 +168,7 @@ def test_a_move_that_cannot_be_taken_back_is_unknown(
     directory = make_directory(container="ou={parent_name}", create_containers=True)
     first, second = district("Elbistan"), district("Andırın")
     rights = group_with(account, administrator, slapd)
-    directory.create(attrs.evolve(creating(account, first), entitlements=rights))
-    request = attrs.evolve(samples.rename(account, below(second), second), entitlements=rights)
+    request = created_and_moving(directory, account, rights, first, second)
     _refuse(monkeypatch, second.name, first.name)
 
     with pytest.raises(UnknownOutcomeError, match="partly changed"):
