@@ -131,7 +131,7 @@ def systems(config: LoadedConfiguration, store: Store, now: Clock) -> list[Syste
         StoreError: The store cannot be read.
     """
     health = {known.name: known for known in store.health.all()}
-    calendar = Calendar(read=partial(tuple, store.maintenance.all()), now=now)
+    calendar = _calendar(store, now)
     kinds = {SystemKind.TARGET: config.content.targets, SystemKind.CHANNEL: config.content.channels}
     return [
         System(
@@ -250,8 +250,7 @@ class Targets:
             InputError: There is no such target or channel.
         """
         self._require(name, actor)
-        stored = self.store.maintenance.all()
-        known = Calendar(read=partial(tuple, stored), now=self.now).maintenance(name)
+        known = _calendar(self.store, self.now).maintenance(name)
         if known and not dry_run:
             self.record(MaintenanceEnded(at=self.now(), actor=actor, target=name))
         return known is not None
@@ -318,6 +317,11 @@ class Targets:
                     channel.check(CheckChannel())
             except TargetError as error:
                 raise NotReadyError([error]) from None
+
+
+def _calendar(store: Store, now: Clock) -> Calendar:
+    """Return the stored maintenance, read here: a calendar takes what it can't read itself for none."""
+    return Calendar(read=partial(tuple, store.maintenance.all()), now=now)
 
 
 def _without_reason(system: System) -> System:

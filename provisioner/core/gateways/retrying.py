@@ -1,4 +1,4 @@
-"""The retry policy. Plug-ins have none of their own.
+"""The retry policy. Plug-ins have none of their own; one that sends a call in parts can repeat a part with this one.
 
 Only calls that may succeed within seconds are retried here. Otherwise, the journal gets a time for the next attempt.
 """

@@ -42,11 +42,11 @@ def run_answer(call: Call, run: Run) -> Response[Any]:
 
 def _require_planned(call: Call, operations: Sequence[Operation]) -> None:
     """Check that an operation is in the journal, unless another process has its account."""
-    busy = [one for one in operations if one.error and one.error.name == BusyError.__name__]
-    known = call.app.store.operations.get_many([one.id for one in busy])
-    for operation in busy:
-        if operation.error and operation.id not in known:
-            raise BusyError(operation.error.message, cure=operation.error.cure)
+    busy = {one.id: one.error for one in operations if one.error and one.error.name == BusyError.__name__}
+    known = call.app.store.operations.get_many(busy)
+    for operation_id, error in busy.items():
+        if operation_id not in known:
+            raise BusyError(error.message, cure=error.cure)
 
 
 def operations_answer(
